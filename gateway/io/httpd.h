@@ -1,0 +1,74 @@
+/*
+ * httpd.h - the HTTP server (libmicrohttpd on the loop)
+ *
+ * A handler gets a whole request (head and body, bounded) and answers now or later:
+ * a request that was not answered when the handler returns is suspended, and
+ * http_reply resumes it. All that were answered in one turn leave together.
+ *
+ * Refused here, before the handler: bodies over the bound (413), two Content-Lengths or
+ * Content-Length with Transfer-Encoding (400), a missing Host in HTTP/1.1 (400), header
+ * over the bound (431). A request that waits is told its deadline once; what happens then
+ * is the handler's business (see architecture: withdraw, or wait for the commit).
+ *
+ * Owns: a request lives from the handler's call until http_reply or http_drop.
+ * Threads: the loop.
+ */
+#ifndef IO_HTTPD_H
+#define IO_HTTPD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include "base/err.h"
+#include "base/text.h"
+
+struct loop;
+struct httpd;
+struct http_request;
+struct ip_rules;
+
+typedef void httpd_request_fn(void *arg, struct http_request *);
+
+struct httpd_conf {
+	const char	*name;			/* for the log: "sendsms", "admin" */
+	const char	*interface;		/* NULL: all */
+	unsigned	 port;			/* 0: any, see httpd_port */
+	const char	*cert_file, *key_file;	/* both: HTTPS (GnuTLS); read again by httpd_reload */
+	size_t		 body_most;		/* octets */
+	unsigned	 connections;		/* at most */
+	unsigned	 idle_s;		/* keep-alive */
+	unsigned	 deadline_ms;		/* of an answer; 0: none */
+	const char	*server;		/* Server: header */
+};
+
+struct httpd	*httpd_open(struct loop *, const struct httpd_conf *, httpd_request_fn *,
+		    void *arg, struct err *);
+unsigned	 httpd_port(const struct httpd *);
+int		 httpd_reload(struct httpd *, struct err *);	/* certificates */
+size_t		 httpd_waiting(const struct httpd *);		/* requests without an answer yet */
+void		 httpd_refuse(struct httpd *);	/* from now on 503 with Retry-After and Connection: close */
+/* Requests that still wait are answered 503 first. */
+void		 httpd_close(struct httpd **);
+
+/* What was asked: views, valid while the request lives. */
+struct text	 http_method(const struct http_request *);
+struct text	 http_path(const struct http_request *);	/* as sent, before '?'; not decoded */
+struct text	 http_query(const struct http_request *);	/* as sent, after '?'; absent when there was none */
+struct text	 http_header(const struct http_request *, const char *name);	/* the first; at NULL: absent */
+struct text	 http_body(const struct http_request *);
+bool		 http_has_body(const struct http_request *);	/* Content-Length > 0 or chunked data came */
+const struct sockaddr *http_client(const struct http_request *);
+/* Memory that lives as long as the request (zeroed); NULL without memory. */
+void		*http_alloc(struct http_request *, size_t);
+
+/* Adds a header to the answer to come; CR, LF and NUL in it drop it. */
+void		 http_reply_header(struct http_request *, const char *name, const char *value);
+/* Ends the request; the body is copied. `type`: Content-Type. */
+void		 http_reply(struct http_request *, int status, const char *type, struct text body);
+/* Closes the connection without an answer. */
+void		 http_drop(struct http_request *);
+/* Called once if the request is still open at its deadline. */
+void		 http_on_deadline(struct http_request *, void (*fn)(void *arg), void *arg);
+
+#endif

@@ -1,0 +1,116 @@
+/*
+ * queue.h - the durable queue, one order of messages per MSISDN
+ *
+ * The loop's side of the store: operations collect while a transaction runs on the store
+ * worker; when it ends, all that waits becomes the next one (group commit: no timer). Every
+ * callback comes on the loop, after the commit, in the order of the calls.
+ *
+ * Two users, who never meet: intake submits, cancels, replaces and looks up; the owner
+ * (dispatch) marks, settles, brings receipts and notifications. What intake submits is shown to
+ * the owner through the table given with queue_owner_set.
+ *
+ * Store trouble (disk full, failed fsync, database away): submissions fail at once with
+ * ERR_STORE; marks and receipts fail with it; settlements and finished notifications stay and are
+ * retried, so nothing is forgotten. A commit whose outcome is unknown is settled by its
+ * batch number after the store was reopened, never done twice.
+ *
+ * Owns: queue_submit takes the messages. Threads: the loop.
+ */
+#ifndef QUEUE_QUEUE_H
+#define QUEUE_QUEUE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "push/message.h"
+#include "queue/store.h"
+
+struct loop;
+struct queue;
+struct submission;
+
+/* --- for intake ------------------------------------------------------------ */
+
+/* err NULL: durable; ids[i] belongs to messages[i]. All or none. STORE_EXISTS (a repeated
+ * push-id): err is NULL, `repeated` is true and ids are those of the first time. */
+typedef void queue_stored_fn(void *arg, const struct err *, const uint64_t *ids, size_t n,
+		    bool repeated);
+/* Takes messages[0..n-1] (each pointer becomes NULL). stored is called once, never inside. The
+ * handle is for queue_withdraw and dies with the call of stored. NULL without memory: nothing taken. */
+struct submission *queue_submit(struct queue *, struct message **messages, size_t n,
+		    queue_stored_fn *stored, void *arg);
+/* Out of the open batch: true, and stored will not be called. false: it is being committed. */
+bool		 queue_withdraw(struct queue *, struct submission *);
+
+typedef void queue_found_fn(void *arg, const struct err *, const struct store_view *, size_t n);
+void		 queue_find(struct queue *, struct text account, struct text push_id,	/* ours or the client's */
+		    queue_found_fn *, void *arg);
+void		 queue_find_msisdn(struct queue *, struct text msisdn, unsigned most, queue_found_fn *, void *arg);
+typedef void queue_changed_fn(void *arg, const struct err *, enum store_result);
+void		 queue_cancel(struct queue *, struct text account, struct text push_id, queue_changed_fn *, void *arg);
+void		 queue_replace(struct queue *, struct text account, struct text push_id,
+		    struct message **taken, queue_changed_fn *, void *arg);
+
+/* --- for the owner --------------------------------------------------------- */
+
+struct queue_owner {
+	/* A new message is about to be written. true: it may leave at once; *mark is filled in
+	 * (link stays valid until `stored`) and shares the put's transaction. */
+	bool	(*offer)(void *arg, const struct message *, uint64_t order_key, struct store_mark *mark);
+	/* It is durable. Takes the message. */
+	void	(*stored)(void *arg, struct message **taken, uint64_t order_key, bool marked);
+	/* It is not: an offer that was accepted is off. */
+	void	(*dropped)(void *arg, const struct message *, uint64_t order_key, bool marked);
+	/* May this be cancelled or replaced? Asked on the loop before the write; true takes it out
+	 * of the schedule until `changed`. */
+	bool	(*withhold)(void *arg, uint64_t id, uint64_t order_key);
+	void	(*changed)(void *arg, uint64_t id, uint64_t order_key, enum store_result, bool cancelled);
+	/* The index at start (and at a take-over), in slices; end: that was all. */
+	void	(*loaded)(void *arg, const struct store_index *rows, size_t n, bool end);
+	void	(*loaded_notices)(void *arg, const struct store_notice *rows, size_t n, bool end);
+	void	(*trouble)(void *arg, bool in_trouble, const struct err *);
+};
+
+typedef void queue_done_fn(void *arg, const struct err *);
+typedef void queue_joined_fn(void *arg, const struct err *, const struct store_joined *);
+typedef void queue_flight_fn(void *arg, const struct err *, const struct store_flight *);
+
+struct queue	*queue_open(struct loop *, const struct store_driver *, const struct store_conf *,
+		    struct err *);
+void		 queue_owner_set(struct queue *, const struct queue_owner *, void *arg);
+void		 queue_start(struct queue *);		/* loads the index, slice by slice */
+/* Waits for what is open; releases the leases. */
+void		 queue_close(struct queue **);
+
+/* The mark of a message that was not marked with its put. */
+void		 queue_mark(struct queue *, uint64_t id, uint64_t order_key, const struct store_mark *,
+		    queue_done_fn *, void *arg);
+/* Copies all of it. joined: NULL, or what early receipts did. */
+void		 queue_settle(struct queue *, const struct store_settlement *, queue_joined_fn *, void *arg);
+void		 queue_receipt(struct queue *, const struct store_receipt *, queue_joined_fn *, void *arg);
+void		 queue_flight(struct queue *, uint64_t id, uint64_t order_key, queue_flight_fn *, void *arg);
+void		 queue_notice_done(struct queue *, uint64_t id, uint64_t order_key);
+void		 queue_notice_later(struct queue *, uint64_t id, uint64_t order_key, uint16_t tries, wall_t due);
+typedef void queue_notice_fn(void *arg, const struct err *, const struct store_notice *);	/* NULL: gone */
+void		 queue_notice(struct queue *, uint64_t id, queue_notice_fn *, void *arg);
+/* A slice of what waits too long for receipts, or is ripe and was left by a crash. */
+typedef void queue_overdue_fn(void *arg, const struct err *, const struct store_index *rows, size_t n);
+void		 queue_overdue(struct queue *, queue_overdue_fn *, void *arg);
+
+/* --- for both -------------------------------------------------------------- */
+
+uint64_t	 queue_new_id(struct queue *);	/* for notices; 0 in trouble */
+/* The push-id as the sender was given it: the client's own, or made from the id. */
+void		 queue_push_id(const struct queue *, const struct message *, char out[PUSH_ID_MOST + 1]);
+void		 queue_push_id_of(const struct queue *, uint64_t id, char out[PUSH_ID_SIZE]);
+bool		 queue_in_trouble(const struct queue *, struct err *why);
+struct text	 queue_node(const struct queue *);	/* "0": the number of this node, for link names */
+void		 queue_backup(struct queue *, const char *file, queue_done_fn *, void *arg);
+
+struct queue_stats {
+	uint64_t	 submitted, batches, operations;
+	unsigned	 open_operations;	/* waiting for the next commit or in it */
+	struct store_counts counts;
+};
+void		 queue_stats(const struct queue *, struct queue_stats *);
+
+#endif

@@ -1,0 +1,179 @@
+/*
+ * store_sqlite_inner.h - what the files of the SQLite store share
+ *
+ *   store_sqlite_file.c   the file: whose it is, the lock, schema and its versions, copying
+ *   store_sqlite_road.c   the road of a message: put, mark, settle, receipt, cancel, ...
+ *   store_sqlite_look.c   reading
+ *   store_sqlite.c        the table of statements, transactions, the driver's table
+ *
+ * Threads: the store's thread.
+ */
+#ifndef QUEUE_STORE_SQLITE_INNER_H
+#define QUEUE_STORE_SQLITE_INNER_H
+
+#include <sqlite3.h>
+#include "queue/arena.h"
+#include "queue/store.h"
+
+/* One prepared statement each; the text is in store_sqlite.c under the same name. */
+enum sql {
+	SQL_BEGIN, SQL_COMMIT, SQL_ROLLBACK, SQL_TALLY, SQL_TALLY_READ,
+	SQL_META_READ, SQL_META_WRITE,
+	SQL_PUT_BODY, SQL_PUT_HOT, SQL_PUT_PUSH_ID, SQL_PUT_MSISDN,
+	SQL_INBOX_PUT, SQL_INBOX_READ, SQL_INBOX_DROP,
+	SQL_HOT, SQL_MARK, SQL_SETTLE, SQL_STATE, SQL_REPLACE_BODY, SQL_REPLACE_HOT,
+	SQL_FINISH, SQL_DROP_HOT, SQL_DROP_BODY,
+	SQL_EVIDENCE_PUT, SQL_EVIDENCE_ONE, SQL_EVIDENCE_ALL, SQL_EVIDENCE_OF, SQL_EVIDENCE_RECEIPT,
+	SQL_EVIDENCE_DROP_FOREIGN, SQL_EVIDENCE_DROP, SQL_EVIDENCE_DROP_FORMER_FOREIGN,
+	SQL_EVIDENCE_DROP_FORMER,
+	SQL_FOREIGN_PUT, SQL_FOREIGN, SQL_EARLY, SQL_EARLY_PUT, SQL_EARLY_DROP,
+	SQL_NOTICE_PUT, SQL_NOTICE_DONE, SQL_NOTICE_LATER, SQL_NOTICE, SQL_NOTICES,
+	SQL_LINK_BODY, SQL_LOAD, SQL_FLIGHT, SQL_FIND_HOT, SQL_FIND_RESULT, SQL_FIND_INBOX, SQL_FIND_PUSH_ID,
+	SQL_MSISDN_BLOCK, SQL_MSISDN_IN_BLOCK,
+	SQL_PURGE_LOOK, SQL_PURGE_RESULT, SQL_PURGE_MSISDN, SQL_PURGE_PUSH_ID, SQL_PURGE_EARLY,
+	SQL_COUNT
+};
+
+struct store {
+	sqlite3		*db;
+	sqlite3_stmt	*sql[SQL_COUNT];
+	char		*path;
+	int		 lock;		/* descriptor of PATH-lock: one gateway a store */
+	uint32_t	 tag;
+	uint64_t	 batch;		/* of the open transaction */
+	bool		 open;		/* a transaction is */
+	struct store_counts counts;	/* with the open transaction */
+	struct store_counts committed;
+	uint64_t	 inbox, committed_inbox;	/* rows of it: mostly none, then nobody looks */
+	struct arena	 texts;		/* handed out; until the next call */
+};
+
+enum { HOT_LEFT = 1,		/* a segment may have left */
+    HOT_PENDED = 2,		/* the first intermediate report was told */
+    HOT_EVIDENCE = 4 };		/* there are rows in s */
+
+enum { MSISDN_BLOCK_BITS = 12 };
+
+/* --- statements: bind in order, run or step, take in order --- */
+
+struct bind {
+	sqlite3_stmt	*st;
+	int		 at, rc;	/* rc: the first fault of a bind */
+};
+
+static inline struct bind
+sql(struct store *s, enum sql which)
+{
+	return (struct bind){ .st = s->sql[which] };
+}
+
+static inline void
+bind_rc(struct bind *b, int rc)
+{
+	if (b->rc == SQLITE_OK)
+		b->rc = rc;
+}
+
+static inline void
+bind_int(struct bind *b, int64_t v)
+{
+	bind_rc(b, sqlite3_bind_int64(b->st, ++b->at, v));
+}
+
+/* Not copied: the text lives until the statement is reset. Absent is NULL. */
+static inline void
+bind_text(struct bind *b, struct text t)
+{
+	bind_rc(b, t.at == NULL ? sqlite3_bind_null(b->st, ++b->at) :
+	    sqlite3_bind_text64(b->st, ++b->at, t.at, t.len, SQLITE_STATIC, SQLITE_UTF8));
+}
+
+static inline void
+bind_key_text(struct bind *b, struct text t)	/* part of a primary key: absent is "" */
+{
+	bind_text(b, t.at == NULL ? TEXT("") : t);
+}
+
+static inline void
+bind_octets(struct bind *b, struct text t)
+{
+	bind_rc(b, sqlite3_bind_blob64(b->st, ++b->at, t.at != NULL ? t.at : "", t.len,
+	    SQLITE_STATIC));
+}
+
+static inline int64_t
+take_int(struct bind *b)
+{
+	return sqlite3_column_int64(b->st, b->at++);
+}
+
+static inline struct text
+take_text(struct bind *b)		/* until the statement moves on; also octets */
+{
+	struct text t = { .at = sqlite3_column_blob(b->st, b->at) };
+	int type = sqlite3_column_type(b->st, b->at);
+
+	t.len = (size_t)sqlite3_column_bytes(b->st, b->at++);
+	if (t.at == NULL && type != SQLITE_NULL)
+		t.at = "";
+	return t;
+}
+
+int	sql_run(struct store *, struct bind *, struct err *);	/* to its end; 0, -1 */
+int	sql_row(struct store *, struct bind *, struct err *);	/* 1: a row, go on with sql_row or sql_end; 0: none (left); -1 */
+void	sql_end(struct bind *);
+/* The store's error as ours; the verb's name stands before it. Returns -1. */
+int	sql_fault(sqlite3 *, int rc, const char *what, struct err *);
+int	meta_read(struct store *, const char *key, int64_t *value, struct err *);	/* 1, 0, -1 */
+int	meta_write(struct store *, const char *key, int64_t value, struct err *);
+
+/* --- store_sqlite_file.c --- */
+
+int	file_open(struct store *, const struct store_conf *, struct err *);	/* path, lock, db */
+void	file_close(struct store *);
+
+/* --- store_sqlite_road.c --- */
+
+enum store_result road_put(struct store *, uint64_t epoch, const struct store_row *,
+	    uint64_t *existing, struct err *);
+enum store_result road_mark(struct store *, uint64_t epoch, uint64_t id, uint64_t order_key,
+	    const struct store_mark *, struct err *);
+enum store_result road_settle(struct store *, uint64_t epoch, const struct store_settlement *,
+	    struct store_joined *, struct err *);
+enum store_result road_receipt(struct store *, const struct store_receipt *, struct store_joined *,
+	    struct err *);
+enum store_result road_cancel(struct store *, uint64_t epoch, uint64_t id, uint64_t order_key,
+	    wall_t at, struct err *);
+enum store_result road_replace(struct store *, uint64_t epoch, uint64_t id, uint64_t order_key,
+	    struct text body, wall_t expires, struct err *);
+enum store_result road_inbox(struct store *, const struct store_row *, struct err *);
+enum store_result road_adopt(struct store *, uint8_t partition, uint64_t epoch, unsigned most,
+	    store_row_fn *, void *arg, struct err *);
+enum store_result road_notice_done(struct store *, uint64_t id, uint64_t order_key, struct err *);
+enum store_result road_notice_later(struct store *, uint64_t id, uint64_t order_key,
+	    uint16_t tries, wall_t due, struct err *);
+int	road_purge(struct store *, wall_t before, unsigned most, unsigned *gone, struct err *);
+
+/* --- store_sqlite_look.c --- */
+
+int	look_load(struct store *, uint64_t *after, unsigned most, store_index_fn *, void *arg,
+	    unsigned *seen, struct err *);
+int	look_overdue(struct store *, uint64_t *after, unsigned most, wall_t now, store_index_fn *,
+	    void *arg, unsigned *seen, struct err *);
+int	look_notices(struct store *, uint64_t *after, unsigned most, store_notice_fn *, void *arg,
+	    unsigned *seen, struct err *);
+enum store_result look_notice(struct store *, uint64_t id, store_notice_fn *, void *arg, struct err *);
+enum store_result look_flight(struct store *, uint64_t id, uint64_t order_key,
+	    struct store_flight *, struct err *);
+enum store_result look_find(struct store *, uint64_t id, struct store_view *, struct err *);
+enum store_result look_find_push_id(struct store *, struct text account, struct text push_id,
+	    uint64_t *id, struct err *);
+int	look_find_msisdn(struct store *, uint64_t order_key, struct text msisdn, unsigned most,
+	    store_view_fn *, void *arg, struct err *);
+enum store_result look_find_foreign(struct store *, struct text domain, struct text foreign_id,
+	    uint64_t *id, struct err *);
+/* What the receipts of an attempt say together; see receipt_join.h. */
+struct receipt_join;
+int	look_join(struct store *, uint64_t id, uint16_t attempt, struct receipt_join *, struct err *);
+
+#endif

@@ -402,7 +402,9 @@ xml_to_utf8(struct xml *x, struct text document, const char *charset, struct err
 	x->converted.len = 0;
 	x->converted.most = document.len < SIZE_MAX / 8 ? document.len * 4 + 64 : SIZE_MAX / 2;
 	if (text_convert(charset, "UTF-8", document, 0, &x->converted, &why) == 0) {
-		x->document = (struct text){ (const char *)x->converted.data, x->converted.len };
+		/* nothing but a byte-order mark converts to nothing */
+		x->document = (struct text){ x->converted.data != NULL ?
+		    (const char *)x->converted.data : "", x->converted.len };
 		return 0;
 	}
 	/* what was converted ends before the fault, so it tells the place */

@@ -132,6 +132,7 @@ static const struct {
 } bad_cases[] = {
 	{ "nothing", TEXT(""), ERR_SYNTAX, 0, 0, "empty", "" },
 	{ "blanks only", TEXT(" \n "), ERR_SYNTAX, 2, 2, "ends before", "" },
+	{ "an order mark and nothing behind it", TEXT("\xFF\xFE"), ERR_SYNTAX, 1, 1, "ends before", "" },
 	{ "mismatched end tag", TEXT("<a>\n <b>\n</a>"), ERR_SYNTAX, 3, 1, "does not match",
 	  "<a@1:1>\n <b@2:2>\n" },
 	{ "early end", TEXT("<a>\n<b/>"), ERR_SYNTAX, 2, 5, "ends before", "<a@1:1>\n<b@2:1></b@2:1>" },

@@ -27,7 +27,7 @@ struct judge {
 	struct findings	*findings;
 	bool		 windows, v11, told_v11;
 	struct judge_ids naps, proxies, physicals;
-	bool		 refers;	/* something in the document takes a NAPDEF or a proxy */
+	bool		 takes_naps, takes_proxies;	/* something could refer to one */
 };
 
 #define JUDGE(j, e, severity, code, ...) \
@@ -36,12 +36,14 @@ struct judge {
 /* For %.*s: at most `most` octets of a value, which is somebody else's text. */
 #define CUT(t, most)	(int)((t).len < (most) ? (t).len : (most)), (t).at != NULL ? (t).at : ""
 
-bool	judge_is(const struct element *, const char *name, const char *type);	/* element of that type */
+/* Whether it is an element of that name and type. */
+bool	judge_is(const struct element *, const char *name, const char *type);
 /* The next characteristic of that type among siblings, from `e` on; NULL. */
 const struct element *judge_next(const struct element *e, const char *type);
 /* The first parm of that name in a characteristic; NULL. */
 const struct element *judge_parm(const struct element *characteristic, const char *name);
-struct text judge_value(const struct element *characteristic, const char *name);	/* absent: no parm, or no value */
+/* Its value; absent when there is no such parm, or it has none. */
+struct text judge_value(const struct element *characteristic, const char *name);
 
 /* values.c: one parm's value against its row. */
 void	judge_value_of(struct judge *, const struct element *parm, const struct schema_parm *);
@@ -49,6 +51,7 @@ void	judge_value_of(struct judge *, const struct element *parm, const struct sch
 void	judge_dm(struct judge *, const struct element *application);
 /* windows.c: what Windows Mobile adds. */
 void	judge_windows(struct judge *, const struct element *root);
-void	judge_role_mask(struct judge *, const struct element *parm, const char *what, struct text value);
+void	judge_role_mask(struct judge *, const struct element *parm, const char *what,
+	    struct text value);
 
 #endif

@@ -27,7 +27,7 @@ enum wbxml_pages {
 	WBXML_RETURN	/* back to page 0 for each `value`: for clients whose page 1 lacks it */
 };
 
-enum { WBXML_OCTETS = 64 * 1024, WBXML_DEPTH = 16 };
+enum { WBXML_OCTETS = 64 * 1024, WBXML_DEPTH = 16, WBXML_NAME = 255 };	/* of literal names: octets */
 
 struct wbxml_style {
 	enum wbxml_pages pages;

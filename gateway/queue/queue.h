@@ -31,7 +31,8 @@ struct submission;
 /* --- for intake ------------------------------------------------------------ */
 
 /* err NULL: durable; ids[i] belongs to messages[i]. All or none. STORE_EXISTS (a repeated
- * push-id): err is NULL, `repeated` is true and ids are those of the first time. */
+ * push-id): err is NULL, `repeated` is true, nothing was stored, and ids are those of the first
+ * time (0 where that push-id is new). */
 typedef void queue_stored_fn(void *arg, const struct err *, const uint64_t *ids, size_t n,
 		    bool repeated);
 /* Takes messages[0..n-1] (each pointer becomes NULL). stored is called once, never inside. The
@@ -44,8 +45,12 @@ bool		 queue_withdraw(struct queue *, struct submission *);
 typedef void queue_found_fn(void *arg, const struct err *, const struct store_view *, size_t n);
 void		 queue_find(struct queue *, struct text account, struct text push_id,	/* ours or the client's */
 		    queue_found_fn *, void *arg);
+/* Newest first, at most QUEUE_FOUND_MOST. */
+enum { QUEUE_FOUND_MOST = 1000 };
 void		 queue_find_msisdn(struct queue *, struct text msisdn, unsigned most, queue_found_fn *, void *arg);
 typedef void queue_changed_fn(void *arg, const struct err *, enum store_result);
+/* err NULL: the result says it. A replaced message keeps what identifies it: account, push-id,
+ * receiver, smsc, group, class; another receiver is ERR_SYNTAX. Takes the message. */
 void		 queue_cancel(struct queue *, struct text account, struct text push_id, queue_changed_fn *, void *arg);
 void		 queue_replace(struct queue *, struct text account, struct text push_id,
 		    struct message **taken, queue_changed_fn *, void *arg);
@@ -74,16 +79,20 @@ typedef void queue_done_fn(void *arg, const struct err *);
 typedef void queue_joined_fn(void *arg, const struct err *, const struct store_joined *);
 typedef void queue_flight_fn(void *arg, const struct err *, const struct store_flight *);
 
+/* The texts of the conf outlive the queue. */
 struct queue	*queue_open(struct loop *, const struct store_driver *, const struct store_conf *,
 		    struct err *);
 void		 queue_owner_set(struct queue *, const struct queue_owner *, void *arg);
 void		 queue_start(struct queue *);		/* loads the index, slice by slice */
-/* Waits for what is open; releases the leases. */
+/* Waits for what is open, releases the leases. The last callbacks come from inside: close the queue
+ * before who gave them is freed. */
 void		 queue_close(struct queue **);
 
 /* The mark of a message that was not marked with its put. */
 void		 queue_mark(struct queue *, uint64_t id, uint64_t order_key, const struct store_mark *,
 		    queue_done_fn *, void *arg);
+/* A mark or settlement that the store refuses by its rules (gone, answered already, not our
+ * partition) gets an err that is not ERR_STORE. Callbacks of the owner's calls may be NULL. */
 /* Copies all of it. joined: NULL, or what early receipts did. */
 void		 queue_settle(struct queue *, const struct store_settlement *, queue_joined_fn *, void *arg);
 void		 queue_receipt(struct queue *, const struct store_receipt *, queue_joined_fn *, void *arg);
@@ -98,7 +107,7 @@ void		 queue_overdue(struct queue *, queue_overdue_fn *, void *arg);
 
 /* --- for both -------------------------------------------------------------- */
 
-uint64_t	 queue_new_id(struct queue *);	/* for notices; 0 in trouble */
+uint64_t	 queue_new_id(struct queue *);	/* for notices; 0: none left (long trouble) */
 /* The push-id as the sender was given it: the client's own, or made from the id. */
 void		 queue_push_id(const struct queue *, const struct message *, char out[PUSH_ID_MOST + 1]);
 void		 queue_push_id_of(const struct queue *, uint64_t id, char out[PUSH_ID_SIZE]);

@@ -202,6 +202,9 @@ struct store_driver {
 	/* Creates or upgrades the schema; a newer schema than this program knows is refused. */
 	struct store	*(*open)(const struct store_conf *, struct err *);
 	void		 (*close)(struct store **);
+	/* Copies the store as of now into a new file. On any thread, open or not: it has a connection
+	 * of its own. */
+	int		 (*backup)(const struct store_conf *, const char *file, struct err *);
 
 	/* `batch` grows by one with every transaction; after COMMIT_UNKNOWN or a reopen, last_batch()
 	 * tells whether that one is in: then it must not be done again. 0: none yet. A new process
@@ -215,8 +218,6 @@ struct store_driver {
 	uint16_t	 (*node)(struct store *);	/* our number, 0..65535 */
 	uint32_t	 (*tag)(struct store *);	/* random, made with the store; in push-ids */
 	int		 (*reserve)(struct store *, uint32_t count, uint64_t *first, struct err *);
-	/* May also run on another thread while the other verbs go on. */
-	int		 (*backup)(struct store *, const char *file, struct err *);
 	/* Leases: renewals and take-overs due now; what is ours afterwards. */
 	int		 (*leases)(struct store *, struct store_lease leases[STORE_PARTITIONS], struct err *);
 	void		 (*release)(struct store *);	/* clean shutdown: hand over at once */

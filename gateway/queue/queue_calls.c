@@ -1,0 +1,568 @@
+/*
+ * queue_calls.c - the calls of the queue: how each becomes an operation, how its end is told
+ *
+ * Knows:     what every operation means to who asked, and what the owner hears of it.
+ * Does not:  know batches or the store.
+ * Owns:      messages from the call until they are given to the owner or freed.
+ * Threads:   the loop.
+ */
+#include "queue/queue_inner.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "push/msisdn.h"
+
+/* err, or NULL when all is well: for a callback. */
+static const struct err *
+op_err(struct op *op)
+{
+	switch (op->result) {
+	case STORE_OK:
+		return NULL;
+	case STORE_FAILED:
+		break;
+	case STORE_FENCED:
+		err_set(&op->err, ERR_BUSY, "its partition belongs to another node now");
+		break;
+	case STORE_EXISTS:
+	case STORE_ABSENT:
+		err_set(&op->err, ERR_SYSTEM, "there is no such message any more");
+		break;
+	case STORE_TOO_LATE:
+		err_set(&op->err, ERR_SYSTEM, "it is answered already");
+	}
+	return &op->err;
+}
+
+static const struct err *
+op_failure(const struct op *op)		/* of look-ups: absent is no fault */
+{
+	return op->result == STORE_FAILED ? &op->err : NULL;
+}
+
+/* --- submit --- */
+
+struct submission *
+queue_submit(struct queue *q, struct message **messages, size_t n, queue_stored_fn *stored, void *arg)
+{
+	struct op *op = op_new(q, OP_SUBMIT);
+
+	op->call.stored = stored;
+	op->arg = arg;
+	op->u.submit.n = n;
+	op->u.submit.puts = arena_zero(&op->in, n * sizeof *op->u.submit.puts);
+	op->u.submit.ids = arena_zero(&op->in, n * sizeof *op->u.submit.ids);
+	for (size_t i = 0; i < n; i++) {
+		op->u.submit.puts[i].message = messages[i];
+		op->u.submit.puts[i].order_key = msisdn_order_key(messages[i]->msisdn);
+		messages[i] = NULL;
+	}
+	op_wait(q, op);
+	return (struct submission *)op;		/* the handle is the operation, under another name */
+}
+
+bool
+queue_withdraw(struct queue *q, struct submission *handle)
+{
+	struct op *op = (struct op *)handle;
+
+	(void)q;
+	if (op->u.submit.offered)
+		return false;
+	op->withdrawn = true;
+	for (size_t i = 0; i < op->u.submit.n; i++)
+		message_free(&op->u.submit.puts[i].message);
+	return true;
+}
+
+void
+submission_offer(struct queue *q, struct op *op)
+{
+	op->u.submit.offered = true;
+	for (size_t i = 0; i < op->u.submit.n; i++) {
+		struct put *p = &op->u.submit.puts[i];
+
+		p->message->id = id_take(q);
+		p->marked = q->owner->offer(q->owner_arg, p->message, p->order_key, &p->mark);
+	}
+}
+
+static void
+tell_submit(struct queue *q, struct op *op)
+{
+	bool stored = op->result == STORE_OK, repeated = op->result == STORE_EXISTS;
+
+	if (stored)
+		q->stats.submitted += op->u.submit.n;
+	op->call.stored(op->arg, stored || repeated ? NULL : op_err(op), op->u.submit.ids,
+	    op->u.submit.n, repeated);
+	for (size_t i = 0; i < op->u.submit.n; i++) {
+		struct put *p = &op->u.submit.puts[i];
+
+		if (stored)
+			q->owner->stored(q->owner_arg, &p->message, p->order_key, p->marked);
+		else if (op->u.submit.offered)
+			q->owner->dropped(q->owner_arg, p->message, p->order_key, p->marked);
+		message_free(&p->message);
+	}
+	op_free(q, op);
+}
+
+/* --- look-ups --- */
+
+void
+queue_find(struct queue *q, struct text account, struct text push_id, queue_found_fn *found, void *arg)
+{
+	struct op *op = op_new(q, OP_FIND);
+
+	op->call.found = found;
+	op->arg = arg;
+	op->u.find.account = arena_text(&op->in, account);
+	op->u.find.push_id = arena_text(&op->in, push_id);
+	op_wait(q, op);
+}
+
+void
+queue_find_msisdn(struct queue *q, struct text msisdn, unsigned most, queue_found_fn *found, void *arg)
+{
+	struct op *op = op_new(q, OP_FIND_MSISDN);
+
+	op->call.found = found;
+	op->arg = arg;
+	op->order_key = msisdn_order_key(msisdn);
+	op->u.find.msisdn = arena_text(&op->in, msisdn);
+	op->u.find.most = most < QUEUE_FOUND_MOST ? most : QUEUE_FOUND_MOST;
+	op_wait(q, op);
+}
+
+static void
+tell_find(struct queue *q, struct op *op)
+{
+	bool ok = op->result == STORE_OK;
+
+	op->call.found(op->arg, op_failure(op), ok ? op->u.find.views : NULL, ok ? op->u.find.n : 0);
+	op_free(q, op);
+}
+
+/* --- cancel and replace: located, withheld by the owner, then written --- */
+
+static void
+change_begin(struct queue *q, enum op_kind then, struct text account, struct text push_id,
+    struct message *m, queue_changed_fn *changed, void *arg)
+{
+	struct op *op = op_new(q, OP_LOCATE);
+
+	op->call.changed = changed;
+	op->arg = arg;
+	op->u.change.then = then;
+	op->u.change.account = arena_text(&op->in, account);
+	op->u.change.push_id = arena_text(&op->in, push_id);
+	op->u.change.message = m;
+	if (q->loading)		/* the owner knows what it can withhold when it has the whole index */
+		ops_add(&q->after_load, op);
+	else
+		op_wait(q, op);
+}
+
+void
+queue_cancel(struct queue *q, struct text account, struct text push_id, queue_changed_fn *changed,
+    void *arg)
+{
+	change_begin(q, OP_CANCEL, account, push_id, NULL, changed, arg);
+}
+
+void
+queue_replace(struct queue *q, struct text account, struct text push_id, struct message **taken,
+    queue_changed_fn *changed, void *arg)
+{
+	struct message *m = *taken;
+
+	*taken = NULL;
+	change_begin(q, OP_REPLACE, account, push_id, m, changed, arg);
+}
+
+static void
+change_end(struct queue *q, struct op *op)
+{
+	op->call.changed(op->arg, op_failure(op), op->result);
+	message_free(&op->u.change.message);
+	op_free(q, op);
+}
+
+/* The new message as the row has it: what identifies it stays that of the first one. */
+static int
+change_dress(struct op *op)
+{
+	const struct store_view *v = &op->u.change.view;
+	struct message new = *op->u.change.message;
+	struct message *dressed;
+
+	if (!text_eq(new.msisdn, v->msisdn))
+		return err_set(&op->err, ERR_SYNTAX, "a replacement goes to the same receiver");
+	new.id = v->id;
+	new.account = v->account;
+	new.push_id = v->push_id;
+	new.accepted = v->accepted;
+	if ((dressed = message_new(&new)) == NULL)
+		return err_set(&op->err, ERR_SYSTEM, "no memory");
+	message_free(&op->u.change.message);
+	op->u.change.message = dressed;
+	return 0;
+}
+
+static void
+tell_locate(struct queue *q, struct op *op)
+{
+	const struct store_view *v = &op->u.change.view;
+
+	if (op->result == STORE_OK && v->state != STATE_WAITING)
+		op->result = STORE_TOO_LATE;
+	if (op->result == STORE_OK && op->u.change.then == OP_REPLACE && change_dress(op) == -1)
+		op->result = STORE_FAILED;
+	if (op->result == STORE_OK && !q->owner->withhold(q->owner_arg, v->id, v->order_key))
+		op->result = STORE_TOO_LATE;
+	if (op->result != STORE_OK) {
+		change_end(q, op);
+		return;
+	}
+	op->id = v->id;
+	op->order_key = v->order_key;
+	op->kind = op->u.change.then;
+	op_wait(q, op);
+}
+
+static void
+tell_change(struct queue *q, struct op *op)
+{
+	q->owner->changed(q->owner_arg, op->id, op->order_key, op->result, op->kind == OP_CANCEL);
+	change_end(q, op);
+}
+
+/* --- mark, settle, receipt, flight --- */
+
+void
+queue_mark(struct queue *q, uint64_t id, uint64_t order_key, const struct store_mark *mark,
+    queue_done_fn *done, void *arg)
+{
+	struct op *op = op_new(q, OP_MARK);
+
+	op->call.done = done;
+	op->arg = arg;
+	op->id = id;
+	op->order_key = order_key;
+	op->u.mark = *mark;
+	op->u.mark.link = arena_text(&op->in, mark->link);
+	op_wait(q, op);
+}
+
+static void
+tell_done(struct queue *q, struct op *op)
+{
+	if (op->call.done != NULL)
+		op->call.done(op->arg, op_err(op));
+	op_free(q, op);
+}
+
+void
+queue_settle(struct queue *q, const struct store_settlement *st, queue_joined_fn *joined, void *arg)
+{
+	struct op *op = op_new(q, OP_SETTLE);
+	struct store_settlement *mine = &op->u.settle.in;
+	struct store_answer *answers = arena_get(&op->in, st->answer_count * sizeof *answers);
+	struct store_notice *notices = arena_get(&op->in, st->notice_count * sizeof *notices);
+
+	op->call.joined = joined;
+	op->arg = arg;
+	op->id = st->id;
+	op->order_key = st->order_key;
+	*mine = *st;
+	mine->domain = arena_text(&op->in, st->domain);
+	mine->link = arena_text(&op->in, st->link);
+	for (unsigned i = 0; i < st->answer_count; i++) {
+		answers[i] = st->answers[i];
+		answers[i].foreign_id = arena_text(&op->in, st->answers[i].foreign_id);
+	}
+	for (unsigned i = 0; i < st->notice_count; i++) {
+		notices[i] = st->notices[i];
+		notices[i].url = arena_text(&op->in, st->notices[i].url);
+	}
+	mine->answers = answers;
+	mine->notices = notices;
+	op_wait(q, op);
+}
+
+static void
+tell_settle(struct queue *q, struct op *op)
+{
+	const struct store_joined *j = &op->u.settle.joined;
+	bool news = op->result == STORE_OK && (j->matched || j->ripe);
+
+	if (op->call.joined != NULL)
+		op->call.joined(op->arg, op_err(op), news ? j : NULL);
+	op_free(q, op);
+}
+
+void
+queue_receipt(struct queue *q, const struct store_receipt *r, queue_joined_fn *joined, void *arg)
+{
+	struct op *op = op_new(q, OP_RECEIPT);
+
+	op->call.joined = joined;
+	op->arg = arg;
+	op->u.receipt.in = *r;
+	op->u.receipt.in.domain = arena_text(&op->in, r->domain);
+	op->u.receipt.in.foreign_id = arena_text(&op->in, r->foreign_id);
+	op->u.receipt.in.said = arena_text(&op->in, r->said);
+	op_wait(q, op);
+}
+
+static void
+tell_receipt(struct queue *q, struct op *op)
+{
+	if (op->call.joined != NULL)
+		op->call.joined(op->arg, op_err(op), op->result == STORE_OK ? &op->u.receipt.joined : NULL);
+	op_free(q, op);
+}
+
+void
+queue_flight(struct queue *q, uint64_t id, uint64_t order_key, queue_flight_fn *flight, void *arg)
+{
+	struct op *op = op_new(q, OP_FLIGHT);
+
+	op->call.flight = flight;
+	op->arg = arg;
+	op->id = id;
+	op->order_key = order_key;
+	op_wait(q, op);
+}
+
+static void
+tell_flight(struct queue *q, struct op *op)
+{
+	const struct err *err = op_failure(op);
+
+	op->call.flight(op->arg, err, err == NULL ? op->u.flight : NULL);
+	op_free(q, op);
+}
+
+/* --- notices --- */
+
+void
+queue_notice_done(struct queue *q, uint64_t id, uint64_t order_key)
+{
+	struct op *op = op_new(q, OP_NOTICE_DONE);
+
+	op->id = id;
+	op->order_key = order_key;
+	op_wait(q, op);
+}
+
+void
+queue_notice_later(struct queue *q, uint64_t id, uint64_t order_key, uint16_t tries, wall_t due)
+{
+	struct op *op = op_new(q, OP_NOTICE_LATER);
+
+	op->id = id;
+	op->order_key = order_key;
+	op->u.notice.tries = tries;
+	op->u.notice.due = due;
+	op_wait(q, op);
+}
+
+void
+queue_notice(struct queue *q, uint64_t id, queue_notice_fn *notice, void *arg)
+{
+	struct op *op = op_new(q, OP_NOTICE);
+
+	op->call.notice = notice;
+	op->arg = arg;
+	op->id = id;
+	op_wait(q, op);
+}
+
+static void
+tell_notice(struct queue *q, struct op *op)
+{
+	op->call.notice(op->arg, op_failure(op), op->result == STORE_OK ? op->u.notice.found : NULL);
+	op_free(q, op);
+}
+
+/* --- the index --- */
+
+static void
+scan_on(struct queue *q, enum op_kind kind, uint64_t after)
+{
+	struct op *op = op_new(q, kind);
+
+	op->u.scan.after = after;
+	op->u.scan.below = q->first_id;
+	op_wait(q, op);
+}
+
+void
+queue_start(struct queue *q)
+{
+	q->loading = true;
+	scan_on(q, OP_LOAD, 0);
+}
+
+static void
+load_end(struct queue *q)
+{
+	struct op *op;
+
+	q->loading = false;
+	while ((op = ops_take(&q->after_load)) != NULL)
+		op_wait(q, op);
+}
+
+/* A slice that could not be read is asked for again when the store is well: without the index
+ * nothing would be sent. */
+static void
+tell_load(struct queue *q, struct op *op)
+{
+	bool messages = op->kind == OP_LOAD, end = op->u.scan.seen < LOAD_SLICE;
+
+	if (q->closing) {
+		op_free(q, op);
+		return;
+	}
+	if (op->result == STORE_FAILED) {
+		queue_trouble(q, &op->err);
+		q->stats.open_operations++;
+		ops_add(&q->kept, op);
+		return;
+	}
+	if (messages)
+		q->owner->loaded(q->owner_arg, op->u.scan.rows, op->u.scan.n, end);
+	else
+		q->owner->loaded_notices(q->owner_arg, op->u.scan.notices, op->u.scan.n, end);
+	if (!end)
+		scan_on(q, op->kind, op->u.scan.after);
+	else if (messages)
+		scan_on(q, OP_LOAD_NOTICES, 0);
+	else
+		load_end(q);
+	op_free(q, op);
+}
+
+void
+queue_overdue(struct queue *q, queue_overdue_fn *overdue, void *arg)
+{
+	struct op *op = op_new(q, OP_OVERDUE);
+
+	op->call.overdue = overdue;
+	op->arg = arg;
+	op->u.scan.after = q->overdue_after;
+	op_wait(q, op);
+}
+
+static void
+tell_overdue(struct queue *q, struct op *op)
+{
+	const struct err *err = op_failure(op);
+
+	if (err == NULL)	/* round and round */
+		q->overdue_after = op->u.scan.seen < LOAD_SLICE ? 0 : op->u.scan.after;
+	op->call.overdue(op->arg, err, err == NULL ? op->u.scan.rows : NULL,
+	    err == NULL ? op->u.scan.n : 0);
+	op_free(q, op);
+}
+
+/* --- purge --- */
+
+static void
+tell_purge(struct queue *q, struct op *op)
+{
+	q->purging = false;
+	if (op->result == STORE_OK && !q->closing) {	/* there may be more */
+		q->purging = true;
+		op_wait(q, op_new(q, OP_PURGE));
+	}
+	op_free(q, op);
+}
+
+/* --- all of them --- */
+
+static void (*const tells[OP_COUNT])(struct queue *, struct op *) = {
+	[OP_SUBMIT] = tell_submit,
+	[OP_MARK] = tell_done,
+	[OP_SETTLE] = tell_settle,
+	[OP_RECEIPT] = tell_receipt,
+	[OP_CANCEL] = tell_change,
+	[OP_REPLACE] = tell_change,
+	[OP_NOTICE_DONE] = tell_done,
+	[OP_NOTICE_LATER] = tell_done,
+	[OP_PURGE] = tell_purge,
+	[OP_LOCATE] = tell_locate,
+	[OP_FIND] = tell_find,
+	[OP_FIND_MSISDN] = tell_find,
+	[OP_FLIGHT] = tell_flight,
+	[OP_NOTICE] = tell_notice,
+	[OP_OVERDUE] = tell_overdue,
+	[OP_LOAD] = tell_load,
+	[OP_LOAD_NOTICES] = tell_load,
+};
+
+void
+op_tell(struct queue *q, struct op *op)
+{
+	tells[op->kind](q, op);
+}
+
+/* --- backup: on a thread of its own, so that nobody waits for a copy --- */
+
+struct backup {
+	struct work	 work;		/* first member: work <-> backup */
+	const struct store_driver *driver;
+	const struct store_conf *conf;
+	char		*file;
+	struct err	 err;
+	int		 rc;
+	queue_done_fn	*done;
+	void		*arg;
+};
+
+static void
+backup_run(struct work *w)
+{
+	struct backup *b = (struct backup *)w;
+
+	b->rc = b->driver->backup(b->conf, b->file, &b->err);
+}
+
+static void
+backup_done(struct work *w)
+{
+	struct backup *b = (struct backup *)w;
+
+	if (b->done != NULL)
+		b->done(b->arg, b->rc == 0 ? NULL : &b->err);
+	free(b->file);
+	free(b);
+}
+
+void
+queue_backup(struct queue *q, const char *file, queue_done_fn *done, void *arg)
+{
+	struct backup *b = calloc(1, sizeof *b);
+	struct err err = { 0 };
+
+	if (b == NULL || (b->file = strdup(file)) == NULL ||
+	    (q->copier == NULL && (q->copier = worker_new(q->loop, "backup", &err)) == NULL)) {
+		err_set(&err, ERR_SYSTEM, "backup: no memory");
+		if (b != NULL)
+			free(b->file);
+		free(b);
+		if (done != NULL)
+			done(arg, &err);
+		return;
+	}
+	b->work = (struct work){ .run = backup_run, .done = backup_done };
+	b->driver = q->writer.driver;
+	b->conf = &q->writer.conf;	/* never changes */
+	b->done = done;
+	b->arg = arg;
+	worker_submit(q->copier, &b->work);
+}

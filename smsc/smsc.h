@@ -46,8 +46,8 @@ enum smsc_report_state {	/* of a receipt */
 };
 
 struct smsc_receipt {
-	struct text	 foreign_id;	/* as the SMSC gave it, TLV before text */
-	struct text	 foreign_id_alt;	/* in the other base when msg-id-type says so; absent */
+	struct text	 foreign_id;	/* in the form of smsc_answer's: TLV before text */
+	struct text	 foreign_id_alt;	/* the text's id when the TLV's is another one: try it second; absent */
 	enum smsc_report_state state;
 	struct text	 code;		/* "000", network error; absent */
 	struct text	 said;		/* the receipt's own words, for %A */
@@ -102,10 +102,13 @@ struct smsc_driver {
 	const char	*(*receipt_domain)(const struct smsc *);
 	unsigned	 (*window)(const struct smsc *);	/* max-pending-submits */
 	unsigned	 (*wait_ack_ms)(const struct smsc *);
-	/* What changed between two groups needs a reconnect (true) or only new link rules. */
+	/* Nothing that the driver reads differs between two groups: the connection may stay (true), or
+	 * it must be opened anew (false). */
 	bool		 (*same)(const struct conf_group *, const struct conf_group *);
 };
 
 extern const struct smsc_driver smsc_smpp;
+/* Rows of the group smpp-tlv, which smsc_smpp reads. */
+extern const struct conf_key smpp_tlv_keys[];
 
 #endif

@@ -23,7 +23,7 @@ struct fetch_conf {
 	unsigned	 timeout_ms;		/* of one call, connect included */
 	unsigned	 connections;		/* open at the same time */
 	const char	*user_agent;
-	const struct ip_rules *allow;		/* callback-allow-ip; NULL: loopback and private are allowed */
+	const struct ip_rules *allow;		/* callback-allow-ip, borrowed; NULL: loopback and private are allowed */
 	const unsigned	*own_ports;		/* 0-ended: never on our own addresses */
 	const char	*ca_file;		/* NULL: the system's */
 	const char	*proxy_host;		/* NULL: none */
@@ -42,7 +42,8 @@ struct fetch_result {
 typedef void fetch_done_fn(void *arg, const struct fetch_result *);
 
 struct fetch	*fetch_new(struct loop *, const struct fetch_conf *, struct err *);
-/* Always ends in one done (never inside this call), unless cancelled. */
+/* Always ends in one done (never inside this call), unless cancelled. NULL without memory. A
+ * done may begin and cancel calls, but not free. */
 struct fetch_call *fetch_get(struct fetch *, const char *url, fetch_done_fn *, void *arg);
 void		 fetch_cancel(struct fetch_call *);	/* done is not called */
 void		 fetch_free(struct fetch **);		/* cancels all */

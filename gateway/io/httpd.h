@@ -48,7 +48,8 @@ unsigned	 httpd_port(const struct httpd *);
 int		 httpd_reload(struct httpd *, struct err *);	/* certificates */
 size_t		 httpd_waiting(const struct httpd *);		/* requests without an answer yet */
 void		 httpd_refuse(struct httpd *);	/* from now on 503 with Retry-After and Connection: close */
-/* Requests that still wait are answered 503 first. */
+/* Requests that still wait are answered 503 first, and are gone: whoever holds one must not
+ * touch it any more. Not from inside a handler. */
 void		 httpd_close(struct httpd **);
 
 /* What was asked: views, valid while the request lives. */

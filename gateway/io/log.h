@@ -24,7 +24,7 @@ enum log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARNING, LOG_LEVEL_E
 
 /* stderr (path NULL) or a file; may be called again: SIGHUP reopens. */
 int	log_open(const char *path, enum log_level, struct err *);
-void	log_on_loop(struct loop *);	/* flush once a turn */
+void	log_on_loop(struct loop *);	/* flush once a turn; NULL (before loop_free): every line at once */
 void	log_set_level(enum log_level);
 bool	log_wants(enum log_level);
 void	log_flush(void);

@@ -11,6 +11,7 @@
 #define IO_LOOP_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include "base/clock.h"
 #include "base/err.h"
@@ -60,9 +61,14 @@ struct post {
 	bool		 posted;
 };
 void		 loop_post(struct loop *, struct post *);
+/* Takes a post back before its memory goes; only when no other thread posts it any more. */
+void		 loop_unpost(struct loop *, struct post *);
 
 /* For io/ only. */
 struct event_base *loop_base(struct loop *);
 struct evdns_base *loop_dns(struct loop *);
+/* What outlives its owner (an orphaned stream) ends with the loop. Disarmed by loop_not_at_free. */
+void		 loop_at_free(struct loop *, struct soon *);
+void		 loop_not_at_free(struct loop *, struct soon *);
 
 #endif

@@ -37,6 +37,7 @@ struct backlog_item {
 	uint8_t		 klass;		/* enum message_class */
 	uint16_t	 route, flow;	/* from backlog_route, backlog_flow */
 	uint16_t	 group;		/* 0: none; hash of the ordered group otherwise */
+	bool		 aside;		/* put: until `due` it steps aside instead of holding its lane */
 	wall_t		 due;		/* 0: at once */
 	wall_t		 expires;
 };
@@ -48,22 +49,33 @@ void		 backlog_free(struct backlog **);
  * made when new. -1: more than BACKLOG_ROUTES. */
 int		 backlog_route(struct backlog *, const struct backlog_links *may,
 		    const struct backlog_links *preferred);
+/* The links have changed: all routes made so far become stale. Any link may take what waits on
+ * them, and has to ask backlog_reroute before it sends. */
+void		 backlog_routes_stale(struct backlog *);
+bool		 backlog_route_stale(const struct backlog *, unsigned route);
 int		 backlog_flow(struct backlog *, const char *account, size_t len);	/* -1: too many: use flow 0 */
 void		 backlog_link_up(struct backlog *, unsigned link, bool up);
 
-/* -1: no memory. A due in the future holds the whole lane behind it. */
+/* -1: no memory. A due in the future holds the whole lane behind it, unless `aside`. Dues of lanes
+ * with several messages are kept to 64 ms, rounded up. */
 int		 backlog_put(struct backlog *, const struct backlog_item *);
 /* Would a put of this key be the only one of its lane, and does nothing ready wait for `link`?
  * Then it may leave at once (backlog_put_in_turn). */
 bool		 backlog_idle(const struct backlog *, uint64_t key, unsigned link);
+/* -1: no memory, or another one of the lane is in turn. */
 int		 backlog_put_in_turn(struct backlog *, const struct backlog_item *);
 
 bool		 backlog_take(struct backlog *, unsigned link, wall_t now, struct backlog_item *);
 void		 backlog_done(struct backlog *, uint64_t id, uint64_t key);	/* in turn or stepped aside */
 void		 backlog_again(struct backlog *, uint64_t id, uint64_t key, wall_t due);
 void		 backlog_pass(struct backlog *, uint64_t id, uint64_t key, wall_t due);
+void		 backlog_reroute(struct backlog *, uint64_t id, uint64_t key, unsigned route);	/* in turn */
+void		 backlog_expires(struct backlog *, uint64_t id, uint64_t key, wall_t expires);
 /* A waiting one (not in turn) goes for good: cancelled, expired. false: it is in turn, or unknown. */
 bool		 backlog_remove(struct backlog *, uint64_t id, uint64_t key);
+/* A waiting one keeps its place but not its turn until it is let go again (somebody is about to
+ * change it); what is behind it waits too. false: it is in turn, or unknown. */
+bool		 backlog_hold(struct backlog *, uint64_t id, uint64_t key, bool hold);
 bool		 backlog_waiting(const struct backlog *, uint64_t id, uint64_t key);
 
 /* Lanes whose due has come become ready; returns the next due, 0 when none waits. Call before
@@ -77,6 +89,7 @@ void		 backlog_expired(struct backlog *, wall_t now, size_t most,
 
 size_t		 backlog_count(const struct backlog *);
 size_t		 backlog_count_route(const struct backlog *, unsigned route);
+size_t		 backlog_count_link(const struct backlog *, unsigned link);	/* of the routes it may serve */
 size_t		 backlog_octets(const struct backlog *);	/* of memory */
 
 #endif

@@ -30,7 +30,7 @@ struct dispatch_conf {		/* from the core and smsbox groups; rows in dispatch.c *
 	long	 resend_freq_s;		/* core sms-resend-freq: 60 s */
 	long	 resend_retry;		/* core sms-resend-retry: -1 endless */
 	long	 callback_retry;	/* smsbox http-request-retry; -1 when not given: 24 h with backoff */
-	long	 callback_delay_s;	/* smsbox http-queue-delay; -1 when not given */
+	long	 callback_delay_s;	/* smsbox http-queue-delay: 10 s */
 	long	 callbacks_most;	/* smsbox max-pending-requests: 512 */
 };
 extern const struct conf_key dispatch_core_keys[], dispatch_smsbox_keys[];
@@ -45,11 +45,16 @@ typedef void dispatch_incoming_fn(void *arg, const char *smsc_id, const struct s
 
 struct dispatch	*dispatch_new(struct loop *, struct queue *, struct fetch *,
 		    const struct dispatch_conf *, const struct smsc_driver *const *drivers);
+/* The same with another way to call (tests): struct notify_calls of dispatch/notify.h. */
+struct notify_calls;
+struct dispatch	*dispatch_new_calls(struct loop *, struct queue *, const struct notify_calls *,
+		    const struct dispatch_conf *, const struct smsc_driver *const *drivers);
 void		 dispatch_on_incoming(struct dispatch *, dispatch_incoming_fn *, void *arg);
 void		 dispatch_incoming_taken(struct dispatch *, void *link, uint64_t token, bool durable);
 
 /* Opens a link for each smsc group. Again after a reload: unchanged groups are untouched,
- * removed ones drain, their messages reroute or wait. -1: findings tell why. */
+ * removed ones drain, their messages reroute or wait. The configuration must outlive the dispatch
+ * (an unchanged link keeps the one it was opened from). -1: findings tell why. */
 int		 dispatch_links(struct dispatch *, struct conf *, struct findings *);
 void		 dispatch_start(struct dispatch *);	/* takes the queue's index, begins to send */
 
@@ -63,6 +68,7 @@ void		 dispatch_mode(struct dispatch *, enum dispatch_mode);
 
 /* Nothing new is sent; done is called when the last answer came, or at the deadline. */
 void		 dispatch_drain(struct dispatch *, unsigned deadline_ms, void (*done)(void *), void *arg);
+/* Before or after queue_close. Closes the links at once: what is in flight is in doubt. */
 void		 dispatch_free(struct dispatch **);
 
 /* For status pages. */

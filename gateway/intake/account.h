@@ -10,9 +10,9 @@
 #include <sys/socket.h>
 #include "base/conf.h"
 #include "base/secret.h"
+#include "push/message.h"
 
 struct findings;
-struct ip_rules;
 struct accounts;
 
 struct account {			/* from the configuration; read only */
@@ -20,12 +20,13 @@ struct account {			/* from the configuration; read only */
 	const char	*forced_smsc, *default_smsc, *faked_sender, *default_sender, *dlr_url;
 	long		 max_messages;		/* 0: not given */
 	bool		 concatenation, allow_unsigned;
-	const char	*klass;			/* queue class: "high", "normal" (default), "bulk" */
+	int		 klass;			/* enum message_class */
 };
 extern const struct conf_key account_keys[];
 
 struct accounts	*accounts_new(struct conf *, struct findings *);	/* NULL: errors among the findings */
 void		 accounts_free(struct accounts **);
+size_t		 accounts_count(const struct accounts *);
 /* The account, or NULL: name, password or address is wrong (which one is not told). Compares in
  * constant time. */
 const struct account *accounts_login(const struct accounts *, struct text username,

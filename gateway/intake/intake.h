@@ -13,6 +13,7 @@
 #define INTAKE_INTAKE_H
 
 #include <stdbool.h>
+#include <sys/socket.h>
 #include "base/err.h"
 #include "base/finding.h"
 #include "encode/sign.h"
@@ -35,14 +36,17 @@ struct intake_conf {			/* from the core and smsbox groups; rows in intake.c */
 	const char	*unified_prefix;	/* core */
 	const char	*sendsms_chars;		/* smsbox: "0123456789 +-" */
 	const char	*global_sender;
-	const char	*white_list_regex, *black_list_regex;	/* smsbox and core: receivers */
+	const char	*white_list_regex, *black_list_regex;	/* smsbox: receivers of texts */
+	const char	*core_white_regex, *core_black_regex;	/* core: all receivers */
 	long		 sms_length;		/* 140 */
 	long		 queue_limit;		/* core sms-outgoing-queue-limit: 1,000,000 */
 };
 extern const struct conf_key intake_core_keys[], intake_smsbox_keys[];
 
-struct order {				/* what every door says of a submission */
+struct order {				/* what every door says of a submission; copied */
 	const struct account *account;
+	const char	*door;		/* static: "sendota", for the log */
+	const struct sockaddr *client;
 	struct text	 to;		/* receivers, blank separated as in Kannel */
 	struct text	 from, smsc, billing, binfo, meta_data, dlr_url, push_id, group;
 	int		 dlr_mask;	/* MESSAGE_UNSET or Kannel's -1..66 */
@@ -56,7 +60,7 @@ struct order_document {
 	const char	*charset;	/* from the HTTP header; NULL */
 	bool		 sec_given;	/* a method was named */
 	enum sign_method method;
-	struct sign_secrets secrets;
+	struct sign_secrets secrets;	/* views: the caller's */
 };
 
 struct order_text {
@@ -81,7 +85,7 @@ enum intake_verdict {
 
 struct intake_result {
 	enum intake_verdict verdict;
-	struct err	 err;			/* why not; never a secret */
+	struct err	 err;			/* why not (ACCEPTED, QUEUED: ERR_NONE); never a secret */
 	const char	*const *push_ids;	/* one per accepted receiver, in order */
 	size_t		 count;
 	const struct findings *findings;	/* warnings of a document; NULL: none */
@@ -94,10 +98,17 @@ typedef void intake_done_fn(void *arg, const struct intake_result *);
 
 struct intake	*intake_new(struct loop *, struct queue *, const struct intake_links *,
 		    const struct intake_conf *, struct err *);
-void		 intake_free(struct intake **);
+void		 intake_free(struct intake **);		/* after the queue: no order is under way any more */
+/* Other rules from now on (a reload); -1: the old ones stay. Texts are the configuration's. */
+int		 intake_configure(struct intake *, const struct intake_conf *, struct err *);
 void		 intake_close_door(struct intake *);	/* from now on INTAKE_BUSY */
 
+/* Receivers and sender only: ACCEPTED, DENIED, BAD_ARGS or BAD_SENDER. For a door that found
+ * another fault and must tell the one that Kannel would. */
+enum intake_verdict intake_look(const struct intake *, const struct order *, bool document);
+
 struct intake_ticket;			/* an order under way */
+/* NULL without memory: nothing happened, done is not called. */
 struct intake_ticket *intake_document(struct intake *, const struct order *,
 		    const struct order_document *, intake_done_fn *, void *arg);
 struct intake_ticket *intake_text(struct intake *, const struct order *,
@@ -105,5 +116,7 @@ struct intake_ticket *intake_text(struct intake *, const struct order *,
 /* The deadline of the request: true, and done is not called any more: answer 503. false: its
  * commit is under way, wait for done. */
 bool		 intake_withdraw(struct intake *, struct intake_ticket *);
+/* The caller goes: done is not called, the order goes on. */
+void		 intake_forget(struct intake_ticket *);
 
 #endif

@@ -1,0 +1,330 @@
+/*
+ * doubt.c - outcomes that nobody knows
+ *
+ * The link's policy decides: resend holds the turn until the link is back and wait-ack has passed
+ * since the mark (a link that left the configuration is not waited for), hold keeps the message for
+ * a person, give-up ends it. What a restart finds as sending is in doubt as well.
+ *
+ * An answer may still come while the line lives: the flight is kept for it without its message. A
+ * late answer settles the message if nothing else happened to it meanwhile: accepted finishes it,
+ * refused lets it wait again, and then nothing is counted as a possible duplicate.
+ *
+ * Knows:     the three policies, late answers.
+ * Does not:  know why an outcome is unknown.
+ * Owns:      lists of what waits for its link; late flights.
+ * Threads:   the loop.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "dispatch/scheduler_inner.h"
+#include "io/log.h"
+#include "push/msisdn.h"
+
+enum { WAIT_UNKNOWN_LINK = 60 * 1000 };	/* wait-ack of a link that is not known any more */
+
+static void
+doubt_give_up(void *arg, enum errand_end end, uint64_t id, uint64_t key, wall_t expires)
+{
+	(void)arg;
+	(void)key;
+	(void)expires;
+	if (end == ERRAND_TROUBLE)
+		log_error("message %" PRIu64 " stays in doubt until the next start", id);
+}
+
+/* --- waiting for the link -------------------------------------------------------------- */
+
+static struct trial **
+doubt_list(struct scheduler *s, const struct trial *t)
+{
+	return t->link != NULL ? &t->link->unknowns : &s->orphans;
+}
+
+static bool
+doubt_cut(struct scheduler *s, const struct trial *t)	/* false: it does not wait here */
+{
+	for (struct trial **at = doubt_list(s, t); *at != NULL; at = &(*at)->next) {
+		if (*at != t)
+			continue;
+		*at = t->next;
+		s->in_doubt--;
+		return true;
+	}
+	return false;
+}
+
+static void
+doubt_wait(struct scheduler *s, struct trial *t, struct link *l, wall_t ready)
+{
+	struct trial **at;
+
+	t->link = l;
+	t->evidence = t->duplicate = true;
+	t->ready = ready;
+	t->next = NULL;
+	for (at = doubt_list(s, t); *at != NULL;)
+		at = &(*at)->next;
+	*at = t;
+	s->in_doubt++;
+}
+
+static void
+doubt_release(struct scheduler *s, struct trial **list, wall_t now)
+{
+	for (struct trial **at = list; *at != NULL;) {
+		struct trial *t = *at;
+
+		if (t->ready > now) {
+			at = &t->next;
+			continue;
+		}
+		*at = t->next;
+		t->next = NULL;
+		s->in_doubt--;
+		backlog_again(s->backlog, t->id, t->key, 0);
+		scheduler_soon(s);
+	}
+}
+
+void
+doubt_check(struct scheduler *s)
+{
+	wall_t now = clock_wall();
+
+	if (!s->loaded)
+		return;
+	for (size_t i = 0; i < links_count(s->links); i++)
+		if (links_at(s->links, i)->up)
+			doubt_release(s, &links_at(s->links, i)->unknowns, now);
+	doubt_release(s, &s->orphans, now);
+}
+
+void
+scheduler_link_retired(struct scheduler *s, struct link *l)
+{
+	struct trial **at = &s->orphans;
+
+	while (*at != NULL)
+		at = &(*at)->next;
+	*at = l->unknowns;
+	l->unknowns = NULL;
+	trials_forget_link(s->trials, l);
+}
+
+/* --- an outcome becomes unknown ------------------------------------------------------------ */
+
+/* turn_remember has been called. */
+void
+doubt_begin(struct scheduler *s, struct flight *f)
+{
+	static const enum store_state states[] = { [LINK_RESEND] = STATE_UNKNOWN,
+	    [LINK_HOLD] = STATE_HELD, [LINK_GIVE_UP] = STATE_FINISHED };
+	struct link *l = f->link;
+	enum link_unknown policy = l->unknown_policy;
+	struct trial *t = trials_get(s->trials, f->id);
+	struct store_settlement st = { .state = states[policy], .outcome = OUTCOME_UNKNOWN };
+	struct report event = { .event = DLR_UNKNOWN, .answer = TEXT("NACK/unknown") };
+	wall_t ready = f->marked + l->wait_ack_ms;
+
+	l->unknown++;
+	if (policy == LINK_RESEND && t != NULL) {
+		st.due = ready;
+		doubt_wait(s, t, l->retired ? NULL : l, ready);
+	} else if (policy == LINK_RESEND) {
+		backlog_again(s->backlog, f->id, f->key, ready);
+	} else {
+		trials_drop(s->trials, f->id);
+		scheduler_turn_done(s, f);
+		f->overtaken = true;
+	}
+	f->keep_late = policy != LINK_GIVE_UP && l->up;
+	turn_settle(s, f, &st, policy == LINK_GIVE_UP ? &event : NULL);
+	message_free(&f->message);
+	doubt_check(s);
+}
+
+/* --- late answers ------------------------------------------------------------------------- */
+
+static void
+lates_cut(struct flight *f)
+{
+	for (struct flight **at = &f->link->lates; *at != NULL; at = &(*at)->next) {
+		if (*at != f)
+			continue;
+		*at = f->next;
+		f->next = NULL;
+		f->link->late_count--;
+		return;
+	}
+}
+
+/* Nobody has touched the message since: it may be settled by what came late. */
+static bool
+late_may_settle(struct scheduler *s, struct flight *f)
+{
+	struct trial *t = trials_get(s->trials, f->id);
+
+	if (f->overtaken)
+		return true;		/* held for a person */
+	if (t == NULL || t->attempt != f->attempt)
+		return false;
+	if (doubt_cut(s, t))
+		return true;		/* in turn, waiting for its link */
+	return backlog_waiting(s->backlog, f->id, f->key);	/* let go, not taken yet */
+}
+
+static void
+late_again(struct scheduler *s, struct flight *f)
+{
+	struct store_settlement st = { .state = STATE_WAITING };
+	struct trial *t = trials_make(s->trials, f->id, f->key);
+	struct backlog_item item;
+
+	if (t != NULL) {
+		t->attempt = f->attempt;
+		t->reference = f->reference;
+		t->link = f->link->retired ? NULL : f->link;
+		t->evidence = flight_accepted(f) > 0;
+		t->duplicate = false;
+	}
+	routing_item(s, f->message, f->key, &item);
+	item.due = 0;
+	turn_settle(s, f, &st, NULL);
+	if (f->overtaken)
+		backlog_put(s->backlog, &item);
+	else
+		backlog_again(s->backlog, f->id, f->key, 0);
+	message_free(&f->message);
+}
+
+static void
+late_read(void *arg, const struct err *err, const struct store_flight *row)
+{
+	struct flight *f = arg;
+	struct scheduler *s = f->scheduler;
+
+	if (err == NULL && row->body.at != NULL)
+		f->message = message_unpack(row->body.at, row->body.len, NULL);
+	if (f->message == NULL) {		/* trouble, or gone: it goes on as unknown */
+		if (!f->overtaken)
+			backlog_again(s->backlog, f->id, f->key, 0);
+		f->link->unsettled--;
+		flight_free(&f);
+		return;
+	}
+	f->message->id = f->id;
+	f->report = f->message->dlr_mask & ~(DLR_SMSC_ACCEPTED | DLR_SMSC_REJECTED);
+	if (flight_accepted(f) == f->total)
+		turn_finish(s, f);
+	else
+		late_again(s, f);
+	scheduler_soon(s);
+}
+
+/* Something is known now; what is still unknown is waited for. */
+static void
+late_decide(struct scheduler *s, struct flight *f)
+{
+	for (unsigned i = 0; i < f->total; i++)
+		if (f->segments[i].state == ANSWER_UNKNOWN)
+			return;
+	lates_cut(f);
+	if (!late_may_settle(s, f)) {
+		flight_free(&f);
+		return;
+	}
+	f->keep_late = false;
+	f->state = FLIGHT_SETTLING;
+	f->link->unsettled++;
+	ledger_flight(s->ledger, f->id, f->key, late_read, f);
+}
+
+void
+doubt_settled(struct scheduler *s, struct flight *f)
+{
+	struct link *l = f->link;
+
+	if (!l->up) {			/* what was written over the old line is never answered */
+		flight_free(&f);
+		return;
+	}
+	f->state = FLIGHT_LATE;
+	f->next = l->lates;
+	l->lates = f;
+	if (++l->late_count > LATES_MOST) {
+		struct flight *oldest = f;
+
+		while (oldest->next != NULL)
+			oldest = oldest->next;
+		lates_cut(oldest);
+		flight_free(&oldest);
+	}
+	late_decide(s, f);
+}
+
+void
+doubt_link_down(struct scheduler *s, struct link *l)
+{
+	(void)s;
+	for (struct flight *f = l->lates, *next; f != NULL; f = next) {
+		next = f->next;
+		flight_free(&f);
+	}
+	l->lates = NULL;
+	l->late_count = 0;
+}
+
+void
+scheduler_late(struct scheduler *s, struct link *l, uint64_t ticket, bool accepted,
+    const struct smsc_answer *a)
+{
+	unsigned segment;
+	struct flight *f = flight_of(s->flights, ticket, &segment);
+
+	(void)l;
+	if (f == NULL || !f->keep_late || f->segments[segment - 1].state != ANSWER_UNKNOWN)
+		return;
+	flight_answer(f, segment, accepted ? ANSWER_ACCEPTED : ANSWER_REFUSED,
+	    accepted ? a->foreign_id : (struct text){ 0 });
+	if (f->state == FLIGHT_LATE)
+		late_decide(s, f);
+}
+
+/* --- after a start -------------------------------------------------------------------------- */
+
+/* The backlog is loaded in the order of ids, and the one in doubt holds its lane. */
+void
+doubt_loaded(struct scheduler *s, const struct store_index *row, const struct backlog_item *item)
+{
+	static const struct errand unknown = { .outcome = OUTCOME_UNKNOWN, .event = DLR_UNKNOWN };
+	struct link *l = links_find(s->links, row->link);
+	enum link_unknown policy = l != NULL ? l->unknown_policy : LINK_RESEND;
+	wall_t ready = row->marked + (l != NULL ? l->wait_ack_ms : WAIT_UNKNOWN_LINK);
+	struct trial *t;
+
+	if (row->state == STATE_SENDING)
+		s->recovered++;
+	if (policy == LINK_GIVE_UP) {
+		ending_errand(s->endings, row->id, row->order_key, &unknown, doubt_give_up, s);
+		return;
+	}
+	if (policy == LINK_HOLD) {
+		struct store_settlement st = { .id = row->id, .order_key = row->order_key,
+		    .state = STATE_HELD, .attempt = row->attempt, .at = clock_wall() };
+
+		ledger_settle(s->ledger, &st, NULL, NULL);
+		return;
+	}
+	if ((t = trials_make(s->trials, row->id, row->order_key)) == NULL ||
+	    backlog_put_in_turn(s->backlog, item) == -1) {
+		struct backlog_item later = *item;
+
+		later.due = ready;
+		backlog_put(s->backlog, &later);
+		return;
+	}
+	t->attempt = row->attempt;
+	t->reference = row->reference;
+	doubt_wait(s, t, l, ready);
+}

@@ -1,0 +1,57 @@
+/*
+ * scheduler.h - which message leaves next, over which link, and what follows from the answer
+ *
+ *   scheduler.c   claimed, taken, loaded, expired: up to the moment a message may leave
+ *   turn.c        one turn on a link: segments out, answers in, the settlement
+ *   doubt.c       outcomes that nobody knows: waited for, sent again, settled late
+ *   routing.c     which links may carry it
+ *
+ * Owns: what waits and what is on its way, in memory. Threads: the loop.
+ */
+#ifndef DISPATCH_SCHEDULER_H
+#define DISPATCH_SCHEDULER_H
+
+#include "dispatch/dispatch.h"
+#include "dispatch/ending.h"
+#include "dispatch/link.h"
+#include "dispatch/receipt.h"
+#include "dispatch/retry.h"
+
+struct scheduler;
+
+struct scheduler *scheduler_new(struct loop *, struct ledger *, struct links *, struct endings *,
+		    struct receipts *, const struct retry_conf *);
+void		 scheduler_free(struct scheduler **);
+
+/* From the queue. */
+bool		 scheduler_offer(struct scheduler *, const struct message *, uint64_t order_key,
+		    struct store_mark *);
+void		 scheduler_stored(struct scheduler *, struct message **taken, uint64_t order_key, bool marked);
+void		 scheduler_dropped(struct scheduler *, const struct message *, uint64_t order_key, bool marked);
+bool		 scheduler_withhold(struct scheduler *, uint64_t id, uint64_t order_key);
+void		 scheduler_changed(struct scheduler *, uint64_t id, uint64_t order_key, enum store_result,
+		    bool cancelled);
+void		 scheduler_loaded(struct scheduler *, const struct store_index *, size_t n, bool end);
+void		 scheduler_trouble(struct scheduler *, bool in_trouble);
+
+/* From the links. */
+void		 scheduler_link_changed(struct scheduler *, struct link *);
+void		 scheduler_link_room(struct scheduler *, struct link *);
+void		 scheduler_link_retired(struct scheduler *, struct link *);
+void		 scheduler_accepted(struct scheduler *, struct link *, uint64_t ticket, const struct smsc_answer *);
+void		 scheduler_refused(struct scheduler *, struct link *, uint64_t ticket, const struct smsc_answer *);
+void		 scheduler_unknown(struct scheduler *, struct link *, uint64_t ticket);
+void		 scheduler_late(struct scheduler *, struct link *, uint64_t ticket, bool accepted,
+		    const struct smsc_answer *);
+
+/* From above. */
+void		 scheduler_routes_changed(struct scheduler *);	/* after every links_apply */
+enum routable	 scheduler_routable(struct scheduler *, const struct message *);
+void		 scheduler_stop(struct scheduler *, bool stop);	/* nothing new leaves */
+bool		 scheduler_quiet(const struct scheduler *);	/* nothing is on its way */
+void		 scheduler_tick(struct scheduler *, bool clock_trusted);	/* once a second */
+void		 scheduler_status(const struct scheduler *, struct dispatch_status *);
+const struct rate *scheduler_sent(const struct scheduler *);
+uint64_t	 scheduler_waiting_for(const struct scheduler *, const struct link *);
+
+#endif

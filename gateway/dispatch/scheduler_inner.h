@@ -1,0 +1,108 @@
+/*
+ * scheduler_inner.h - what the files of the scheduler share; nobody else includes it
+ *
+ * Where a message is:
+ *   offered     (FLIGHT_OFFERED)  in turn in the backlog, its put is being committed with a mark
+ *   waiting     in the backlog; its body in the store, perhaps in the window of bodies
+ *   marking     (FLIGHT_MARKING)  in turn; mark and body are on their way
+ *   sending     (FLIGHT_SENDING)  in turn; in the link's list until its last segment left
+ *   settling    (FLIGHT_SETTLING) its turn is over; link->unsettled counts it until the commit
+ *   in doubt    in turn (resend) or gone from the backlog (hold); perhaps FLIGHT_LATE
+ */
+#ifndef DISPATCH_SCHEDULER_INNER_H
+#define DISPATCH_SCHEDULER_INNER_H
+
+#include "base/buf.h"
+#include "dispatch/backlog.h"
+#include "dispatch/bodies.h"
+#include "dispatch/flight.h"
+#include "dispatch/scheduler.h"
+#include "dispatch/trial.h"
+#include "io/loop.h"
+
+enum { ROUTES_KNOWN = 16, SMSC_KNOWN_MOST = 64, PENDING_SLOTS = 1 << 14, REFERENCES = 1 << 16,
+    BODIES_MOST = 8 << 20, LATES_MOST = 1024, EXPIRIES_MOST = 1000 };
+
+struct route_known {
+	size_t		 len;		/* of smsc; (size_t)-1: free */
+	bool		 named;		/* the message named one */
+	char		 smsc[SMSC_KNOWN_MOST];
+	int		 route;
+	bool		 never;		/* no link may ever carry it */
+};
+
+struct expiry {				/* a message whose validity is over; its body is being read */
+	struct scheduler *scheduler;
+	struct expiry	*next;
+	uint64_t	 id, key;
+	bool		 in_turn;	/* else it is held in the backlog */
+};
+
+struct scheduler {
+	struct loop	*loop;
+	struct ledger	*ledger;
+	struct links	*links;
+	struct endings	*endings;
+	struct receipts	*receipts;
+	struct retry_conf retry;
+	struct backlog	*backlog;
+	struct bodies	*bodies;
+	struct trials	*trials;
+	struct flights	*flights;
+	struct segment_plan *plan;
+	struct buf	 receiver;	/* rewritten for the link */
+	struct soon	 pump;
+	struct timer	*wake;
+
+	struct flight	*offered, *offered_last;	/* in the order of the offers */
+	uint16_t	*pending;	/* by order key: refused offers that are not stored yet */
+	uint8_t		*references;	/* by order key: the next concatenation reference */
+	struct message	**early;	/* stored while the index was loading */
+	size_t		 early_count, early_room;
+	struct trial	*orphans;	/* in doubt, their link is gone */
+	size_t		 in_doubt;	/* theirs and those of links */
+	struct expiry	*expiries;
+	unsigned	 expiry_count;
+
+	struct route_known routes[ROUTES_KNOWN];
+	unsigned	 route_last, route_next;
+	char		 account[64];	/* the last one's flow */
+	size_t		 account_len;
+	uint16_t	 flow;
+	unsigned	 turn;		/* whose turn it is among equal links */
+
+	bool		 loading, loaded, stopped, trouble, clock_trusted;
+	uint64_t	 possible_duplicates, recovered;
+	wall_t		 oldest;	/* acceptance of the last one that had waited */
+	struct rate	 sent;
+};
+
+/* routing.c */
+int	routing_of(struct scheduler *, struct text smsc, struct text receiver, bool *never);
+void	routing_item(struct scheduler *, const struct message *, uint64_t key, struct backlog_item *);
+struct link *routing_pick(struct scheduler *, const struct message *, uint64_t key);	/* free now; NULL: none */
+bool	link_may_take(const struct link *);
+
+/* scheduler.c */
+void	scheduler_soon(struct scheduler *);
+uint8_t	scheduler_reference(struct scheduler *, uint64_t key);
+void	scheduler_turn_done(struct scheduler *, const struct flight *);	/* out of the backlog */
+
+/* turn.c */
+void	turn_begin(struct scheduler *, struct flight *);	/* marked, at hand: it may leave */
+void	turn_send(struct scheduler *, struct link *);
+void	turn_return(struct scheduler *, struct flight *);	/* nothing of it left now */
+void	turn_return_all(struct scheduler *, struct link *, bool begun);	/* of a link's list; begun: those too */
+void	turn_finish(struct scheduler *, struct flight *);	/* all accepted: sent, or awaiting */
+void	turn_unsent(struct flight *);				/* it does not count as ahead any more */
+void	turn_settle(struct scheduler *, struct flight *, struct store_settlement *, struct report *);
+void	turn_log(struct scheduler *, const struct flight *, const char *event, const char *result);
+
+/* doubt.c */
+void	doubt_begin(struct scheduler *, struct flight *);
+void	doubt_settled(struct scheduler *, struct flight *);	/* keeps it for a late answer, or frees it */
+void	doubt_loaded(struct scheduler *, const struct store_index *, const struct backlog_item *);
+void	doubt_check(struct scheduler *);	/* once a second, and when a link is back */
+void	doubt_link_down(struct scheduler *, struct link *);
+
+#endif

@@ -1,0 +1,237 @@
+/*
+ * door.c - what the doors for senders share
+ *
+ * Knows:     Kannel's headers, the deadline, what goes into the log about a refusal.
+ * Does not:  know what a door's parameters mean.
+ * Owns:      the timer of a call that outlived its deadline.
+ * Threads:   the loop.
+ */
+#include "http/door.h"
+
+#include <stdio.h>
+
+#include "base/buf.h"
+#include "io/log.h"
+#include "io/loop.h"
+
+#define DOOR_TYPE	"text/html"	/* of every sentence, as in Kannel */
+
+enum { BILLING_MOST = 64, URL_LEAST = 8 };
+
+static void
+no_cache(struct http_request *r)
+{
+	http_reply_header(r, "Pragma", "no-cache");
+	http_reply_header(r, "Cache-Control", "no-cache");
+}
+
+static void
+answer(struct http_request *r, int status, const char *type, struct text body)
+{
+	char seconds[12];
+
+	if (status == 503) {
+		snprintf(seconds, sizeof seconds, "%d", DOOR_RETRY_S);
+		http_reply_header(r, "Retry-After", seconds);
+	}
+	no_cache(r);
+	http_reply(r, status, type, body);
+}
+
+bool
+door_takes(struct http_request *r)
+{
+	struct text method = http_method(r);
+
+	if (text_is(method, "GET") || text_is(method, "POST"))
+		return true;
+	if (text_is(method, "HEAD")) {		/* Kannel sends the message */
+		http_reply_header(r, "Allow", "GET, POST");
+		answer(r, 405, DOOR_TYPE, TEXT(""));
+	} else {
+		answer(r, 400, DOOR_TYPE, TEXT(""));
+	}
+	return false;
+}
+
+void
+door_unknown(void *unused, struct http_request *r)
+{
+	(void)unused;
+	if (door_takes(r))
+		answer(r, 404, DOOR_TYPE, TEXT("Unknown request."));
+}
+
+struct door_call *
+door_call_new(const struct door_setup *setup, const char *door, struct http_request *r)
+{
+	struct door_call *c = http_alloc(r, sizeof *c);
+
+	if (c == NULL) {
+		answer(r, 503, DOOR_TYPE, TEXT("Temporal failure, try again later."));
+		return NULL;
+	}
+	c->setup = setup;
+	c->request = r;
+	c->door = door;
+	params_init(&c->params);
+	return c;
+}
+
+/* --- answers ------------------------------------------------------------------ */
+
+/* One line for a refusal; never the query, which holds passwords and PINs. */
+static void
+log_refused(const struct door_call *c, int status, const char *reason)
+{
+	char number[12];
+	struct log_field fields[] = {
+		{ "status", TEXT("") },
+		{ "door", text_of(c->door) },
+		{ "account", text_of(c->account) },
+		{ "reason", text_of(reason) },
+	};
+
+	if (!log_wants(LOG_LEVEL_INFO))
+		return;
+	snprintf(number, sizeof number, "%d", status);
+	fields[0].value = text_of(number);
+	log_event("refused", NULL, fields, sizeof fields / sizeof *fields);
+}
+
+void
+door_refuse(struct door_call *c, int status, const char *text, const char *reason)
+{
+	log_refused(c, status, reason != NULL ? reason : text);
+	answer(c->request, status, DOOR_TYPE, text_of(text));
+}
+
+void
+door_refuse_long(struct door_call *c, int status, struct text body, const char *reason)
+{
+	log_refused(c, status, reason);
+	answer(c->request, status, "text/plain; charset=utf-8", body);
+}
+
+void
+door_accept(struct door_call *c, const char *text, const struct intake_result *result)
+{
+	for (size_t i = 0; i < result->count; i++)
+		http_reply_header(c->request, "X-Kantele-Id", result->push_ids[i]);
+	if (result->user_code != NULL)
+		http_reply_header(c->request, "X-Kantele-User-Code", result->user_code);
+	answer(c->request, 202, DOOR_TYPE, text_of(text));
+}
+
+/* --- who, and what both doors take --------------------------------------------- */
+
+bool
+door_login(struct door_call *c, const char *refusal)
+{
+	const struct text *p = c->params.text;
+
+	c->order.account = accounts_login(c->setup->accounts, p[PARAM_USERNAME],
+	    p[PARAM_PASSWORD], http_client(c->request));
+	if (c->order.account == NULL) {
+		door_refuse(c, 403, refusal, "user, password or address");
+		return false;
+	}
+	c->account = c->order.account->username;
+	return true;
+}
+
+void
+door_order(struct door_call *c)
+{
+	const struct text *p = c->params.text;
+	const long *n = c->params.number;
+
+	c->order = (struct order){
+		.account = c->order.account, .door = c->door, .client = http_client(c->request),
+		.to = p[PARAM_TO], .from = p[PARAM_FROM], .smsc = p[PARAM_SMSC],
+		.billing = p[PARAM_ACCOUNT], .binfo = p[PARAM_BINFO],
+		.meta_data = p[PARAM_META_DATA], .dlr_url = p[PARAM_DLR_URL],
+		.dlr_mask = (int)n[PARAM_DLR_MASK], .priority = (int)n[PARAM_PRIORITY],
+		.klass = MESSAGE_UNSET, .validity_min = n[PARAM_VALIDITY],
+		.deferred_min = n[PARAM_DEFERRED],
+	};
+}
+
+static bool
+billing_ok(struct text t)
+{
+	for (size_t i = 0; i < t.len; i++)
+		if (memchr("[]\r\n", t.at[i], 4) != NULL)
+			return false;
+	return t.len <= BILLING_MOST;
+}
+
+static bool
+url_ok(struct text t)
+{
+	return t.len == 0 || (t.len >= URL_LEAST && memchr(t.at, '\0', t.len) == NULL &&
+	    (memcmp(t.at, "http://", 7) == 0 || memcmp(t.at, "https://", 8) == 0));
+}
+
+const char *
+door_misformed(struct door_call *c, const struct param_row *rows)
+{
+	const struct param_row *bad;
+
+	if (!billing_ok(c->params.text[PARAM_ACCOUNT]))
+		return "Account field misformed or too long, rejected";
+	if (!url_ok(c->params.text[PARAM_DLR_URL]))
+		return "DLR-URL field misformed, rejected";
+	bad = params_check(&c->params, rows);
+	return bad != NULL ? bad->misformed : NULL;
+}
+
+/* --- waiting ------------------------------------------------------------------- */
+
+void
+door_done(void *arg, const struct intake_result *result)
+{
+	struct door_call *c = arg;
+
+	timer_free(&c->last);
+	c->ticket = NULL;
+	c->done(c, result);
+}
+
+/* Nobody knows what became of the commit: the sender has to find out, not to try again. */
+static void
+give_up(void *arg)
+{
+	struct door_call *c = arg;
+	struct timer *last = c->last;
+
+	log_refused(c, 0, "no answer from the store, the connection is closed");
+	intake_forget(c->ticket);
+	timer_free(&last);
+	http_drop(c->request);
+}
+
+static void
+deadline(void *arg)
+{
+	struct door_call *c = arg;
+
+	if (intake_withdraw(c->setup->intake, c->ticket)) {
+		door_refuse(c, 503, "Temporal failure, try again later.", "the store is too slow");
+		return;
+	}
+	c->last = timer_new(c->setup->loop, give_up, c);
+	if (c->last != NULL)
+		timer_set(c->last, DOOR_DEADLINE_MS);
+}
+
+void
+door_wait(struct door_call *c, struct intake_ticket *ticket)
+{
+	if (ticket == NULL) {
+		door_refuse(c, 503, "Temporal failure, try again later.", "no memory");
+		return;
+	}
+	c->ticket = ticket;
+	http_on_deadline(c->request, deadline, c);
+}

@@ -565,7 +565,8 @@ check_line(const struct conf_group *g, size_t i, const struct conf_group_type *t
 	check_repeated(g, i, findings);
 	if (k != NULL) {
 		check_value(l, k, findings);
-		check_effect(l, k, findings);
+		if (type->effect == CONF_WORKS)		/* else it was said of the group */
+			check_effect(l, k, findings);
 	} else if (tables != type->keys && key_find(type->keys, l->key) != NULL) {
 		/* Kannel has one list for all kinds of a group and says nothing */
 		finding_add(findings, SEVERITY_WARNING, NULL, l->file, l->line, 0,

@@ -146,7 +146,7 @@ tree_add(struct document *d, struct element *parent, struct text name, unsigned 
 }
 
 int
-tree_set(struct document *d, struct element *e, struct text name, struct text value,
+tree_put(struct document *d, struct element *e, struct text name, struct text value,
     struct err *err)
 {
 	struct node *n = (struct node *)e;
@@ -251,7 +251,7 @@ document_set(struct document *d, struct element *e, struct text name, struct tex
 	if ((known.at == name.at && document_keep(d, &known, err) == -1) ||
 	    document_keep(d, &value, err) == -1)
 		return -1;
-	return tree_set(d, e, known, value, err);
+	return tree_put(d, e, known, value, err);
 }
 
 int

@@ -146,7 +146,7 @@ parse_start(void *arg, struct xml_place place, const char *name,
 		value = tree_copy(r->document, text_of(attributes[1]));
 		if (n.at == NULL || value.at == NULL)
 			return err_set(err, ERR_SYSTEM, "no memory for the document");
-		if (tree_set(r->document, e, n, value, err) == -1)
+		if (tree_put(r->document, e, n, value, err) == -1)
 			return -1;
 	}
 	return 0;

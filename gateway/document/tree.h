@@ -18,7 +18,7 @@ struct text	 tree_copy(struct document *, struct text);	/* at == NULL without me
 /* Neither copies the texts: they are constants or were copied with tree_copy. */
 struct element	*tree_add(struct document *, struct element *parent, struct text name,
 		    unsigned line, unsigned column, struct err *);
-int		 tree_set(struct document *, struct element *, struct text name,
+int		 tree_put(struct document *, struct element *, struct text name,
 		    struct text value, struct err *);
 /* Appends (copied) to the text between an element's tags. */
 int		 tree_append(struct document *, struct element *, struct text, struct err *);

@@ -167,7 +167,7 @@ flight_segments(struct flight *f, unsigned total)
 	    (to = malloc(total * sizeof *to)) == NULL)
 		return -1;
 	for (unsigned i = 0; i < total; i++)
-		to[i] = (struct flight_segment){ .state = FLIGHT_TODO };
+		to[i] = (struct flight_segment){ .state = FLIGHT_HERE };
 	f->segments = to;
 	f->total = (uint8_t)total;
 	return 0;

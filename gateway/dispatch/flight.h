@@ -28,10 +28,10 @@ enum flight_state {
 	FLIGHT_LATE		/* outcome unknown; an answer may still come */
 };
 
-enum { FLIGHT_TODO = 100, FLIGHT_LEFT };	/* beside enum store_answer_state */
+enum { FLIGHT_HERE = 100, FLIGHT_LEFT };	/* beside enum store_answer_state */
 
 struct flight_segment {
-	uint8_t		 state;		/* FLIGHT_TODO, FLIGHT_LEFT, or how it was answered */
+	uint8_t		 state;		/* FLIGHT_HERE, FLIGHT_LEFT, or how it was answered */
 	uint8_t		 id_len;
 	uint16_t	 id_at;		/* of the foreign id in flight->ids */
 };

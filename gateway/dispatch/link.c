@@ -159,11 +159,10 @@ on_state(void *owner, enum smsc_state state, const struct err *why)
 	bool was = in->state == SMSC_UP || in->state == SMSC_UP_RECEIVE_ONLY;
 	bool is = state == SMSC_UP || state == SMSC_UP_RECEIVE_ONLY;
 
+	(void)why;			/* the driver has logged it */
 	in->state = state;
 	if (is && !was)
 		in->since = loop_now(l->links->loop);
-	if (was && !is && why != NULL)
-		log_warn("link %s is down: %s", l->name, why->text);
 	if (!l->retired || state != SMSC_UP)
 		link_up(l, state == SMSC_UP);
 }

@@ -10,13 +10,13 @@
 
 #include <stdio.h>
 
-#include "base/buf.h"
+#include "base/ip.h"
 #include "io/log.h"
 #include "io/loop.h"
 
 #define DOOR_TYPE	"text/html"	/* of every sentence, as in Kannel */
 
-enum { BILLING_MOST = 64, URL_LEAST = 8 };
+enum { BILLING_MOST = 64, URL_LEAST = 8, ADDRESS_SIZE = 64 };
 
 static void
 no_cache(struct http_request *r)
@@ -84,11 +84,12 @@ door_call_new(const struct door_setup *setup, const char *door, struct http_requ
 static void
 log_refused(const struct door_call *c, int status, const char *reason)
 {
-	char number[12];
+	char number[12], client[ADDRESS_SIZE];
 	struct log_field fields[] = {
 		{ "status", TEXT("") },
 		{ "door", text_of(c->door) },
 		{ "account", text_of(c->account) },
+		{ "client", TEXT("") },
 		{ "reason", text_of(reason) },
 	};
 
@@ -96,6 +97,7 @@ log_refused(const struct door_call *c, int status, const char *reason)
 		return;
 	snprintf(number, sizeof number, "%d", status);
 	fields[0].value = text_of(number);
+	fields[3].value = text_of(ip_print(http_client(c->request), client, sizeof client));
 	log_event("refused", NULL, fields, sizeof fields / sizeof *fields);
 }
 

@@ -21,10 +21,13 @@ struct timer;
 
 enum { DOOR_DEADLINE_MS = 20000, DOOR_RETRY_S = 5 };
 
+struct ota_groups;
+
 struct door_setup {			/* shared by the doors; texts are the configuration's */
 	struct loop	*loop;
 	struct intake	*intake;
 	const struct accounts *accounts;
+	const struct ota_groups *ota;
 	bool		 immediate_reply;	/* Kannel's immediate-sendsms-reply: "Sent." */
 };
 

@@ -1,8 +1,9 @@
 /*
  * door_sendota.c - provisioning documents from senders, in Kannel's interface
  *
- * The document is the parameter text, or the body of a POST, whose Content-Type then names
- * the type. Parameters of a POST are X-Kannel headers, a form, or the query, in this order.
+ * The document is the parameter text, or the body of a POST, whose Content-Type then names the
+ * type, or a group of the configuration (otaid). Parameters of a POST are X-Kannel headers, a form,
+ * or the query, in this order.
  * Beyond Kannel: imsi, key-hex, sec=none, dlr-mask, dlr-url, validity, priority, charset, several
  * receivers. What is wrong with a document is told with place and cure, one finding a line.
  *
@@ -15,6 +16,7 @@
 #include "base/buf.h"
 #include "document/media.h"
 #include "http/door.h"
+#include "intake/ota_group.h"
 #include "io/log.h"
 
 #define NUMBER(p, n, a, low, high, what)						\
@@ -238,9 +240,11 @@ choose_media(struct door_call *c, struct order_document *od)
 		door_refuse(c, 415, "Unsupported content-type, rejected", NULL);
 		return false;
 	}
-	if (p[PARAM_TEXT].at == NULL) {
-		refuse_why(c, 400, "Missing ota-setting or ota-bookmark group.", "ota-setting and "
-		    "ota-bookmark groups are not supported yet; send the document in text=");
+	if (p[PARAM_TEXT].at == NULL) {		/* a document of the configuration, by its id */
+		if (ota_groups_find(c->setup->ota, p[PARAM_OTA_ID], &od->media, &c->params.text[PARAM_TEXT]))
+			return true;
+		refuse_why(c, 400, "Missing ota-setting or ota-bookmark group.", "no group has this ota-id; "
+		    "without text= a document of the configuration is sent, by otaid=");
 		return false;
 	}
 	if (document_body || p[PARAM_TYPE].at == NULL)

@@ -20,11 +20,18 @@ params_init(struct params *p)
 	memset(p->number, 0xFF, sizeof p->number);	/* all -1 */
 }
 
+static bool
+is_named(struct text name, const char *what)
+{
+	/* most rows differ in the first octet */
+	return what != NULL && name.len > 0 && name.at[0] == what[0] && text_is(name, what);
+}
+
 static const struct param_row *
 row_of(const struct param_row *rows, struct text name)
 {
 	for (; rows->name != NULL; rows++)
-		if (text_is(name, rows->name) || (rows->alias != NULL && text_is(name, rows->alias)))
+		if (is_named(name, rows->name) || is_named(name, rows->alias))
 			return rows;
 	return NULL;
 }

@@ -209,30 +209,6 @@ const struct conf_key kannel_modems_keys[] = {
 	{ .name = NULL }
 };
 
-const struct conf_key kannel_ota_setting_keys[] = {
-	LATER("ota-id", CONF_TEXT, "Name for otaid."),
-	LATER("location", CONF_TEXT, "Address of the home page."),
-	LATER("service", CONF_TEXT, "Name of the settings."),
-	LATER("ipaddress", CONF_TEXT, "Address of the WAP gateway."),
-	LATER("phonenumber", CONF_TEXT, "Number to dial."),
-	LATER("bearer", CONF_TEXT, "Bearer: data."),
-	LATER("connection", CONF_TEXT, "Kind of connection: temp or cont."),
-	LATER("calltype", CONF_TEXT, "Kind of call: analog or isdn."),
-	LATER("speed", CONF_TEXT, "Speed of the call: 9600 or 14400."),
-	LATER("pppsecurity", CONF_FLAG, "CHAP instead of PAP."),
-	LATER("authentication", CONF_TEXT, "Authentication: normal or secure."),
-	LATER("login", CONF_TEXT, "User name."),
-	LATER("secret", CONF_SECRET, "Password."),
-	{ .name = NULL }
-};
-
-const struct conf_key kannel_ota_bookmark_keys[] = {
-	LATER("ota-id", CONF_TEXT, "Name for otaid."),
-	LATER("name", CONF_TEXT, "Name of the bookmark."),
-	LATER("url", CONF_TEXT, "Where it leads."),
-	{ .name = NULL }
-};
-
 const struct conf_key kannel_ppg_keys[] = {
 	LATER("ppg-url", CONF_TEXT, "Path of the push door."),
 	LATER("ppg-port", CONF_PORT, "Port of the push door."),

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "intake/account.h"
+#include "intake/ota_group.h"
 #include "main/drivers.h"
 #include "main/settings.h"
 
@@ -23,8 +24,8 @@ static keys_list account = { account_keys, NULL };
 static keys_list store = { store_keys, NULL };
 static keys_list tlv = { smpp_tlv_keys, NULL };
 static keys_list modems = { kannel_modems_keys, NULL };
-static keys_list ota_setting = { kannel_ota_setting_keys, NULL };
-static keys_list ota_bookmark = { kannel_ota_bookmark_keys, NULL };
+static keys_list ota_setting = { ota_setting_keys, NULL };
+static keys_list ota_bookmark = { ota_bookmark_keys, NULL };
 static keys_list ppg = { kannel_ppg_keys, NULL };
 static keys_list push_user = { kannel_push_user_keys, NULL };
 static keys_list wapbox = { kannel_wapbox_keys, NULL };
@@ -79,8 +80,8 @@ const struct conf_group_type conf_groups[] = {
 	  .text = "A link to an SMSC." },
 	WORKS("smpp-tlv", true, tlv, "An optional parameter of SMPP links."),
 	WORKS("store", false, store, "Where messages are kept."),
-	LATER("ota-setting", true, ota_setting, "Settings that sendota sends by otaid."),
-	LATER("ota-bookmark", true, ota_bookmark, "Bookmarks that sendota sends by otaid."),
+	WORKS("ota-setting", true, ota_setting, "Settings that sendota sends by otaid."),
+	WORKS("ota-bookmark", true, ota_bookmark, "Bookmarks that sendota sends by otaid."),
 	LATER("ppg", false, ppg, "The door for the Push Access Protocol."),
 	LATER("wap-push-user", true, push_user, "An account of that door."),
 	LATER("wapbox", false, wapbox, "Kannel's WAP box; of it only push will be served."),

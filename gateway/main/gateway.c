@@ -31,6 +31,7 @@
 #include "document/document.h"
 #include "http/door.h"
 #include "http/door_admin.h"
+#include "intake/ota_group.h"
 #include "http/door_sendota.h"
 #include "http/door_sendsms.h"
 #include "http/router.h"
@@ -68,6 +69,7 @@ struct gateway {
 	struct dispatch	*dispatch;
 	struct intake	*intake;
 	struct accounts	*accounts;
+	struct ota_groups *ota;
 	struct door_setup doors;
 	struct admin	*admin;
 	struct httpd	*sendsms_httpd, *admin_httpd;
@@ -213,7 +215,7 @@ set_doors(struct gateway *g)
 	const struct smsbox_settings *s = &g->settings.smsbox;
 
 	g->doors = (struct door_setup){
-		.loop = g->loop, .intake = g->intake, .accounts = g->accounts,
+		.loop = g->loop, .intake = g->intake, .accounts = g->accounts, .ota = g->ota,
 		.immediate_reply = s->immediate_reply,
 	};
 	g->rows[0] = (struct router_row){ s->sendsms_url, door_sendsms, &g->doors };
@@ -259,7 +261,7 @@ open_intake(struct gateway *g, struct findings *findings, struct err *err)
 	if (g->intake == NULL)
 		return -1;
 	g->accounts = accounts_new(g->conf, findings);
-	if (g->accounts == NULL)
+	if (g->accounts == NULL || (g->ota = ota_groups_new(g->conf, findings)) == NULL)
 		return -1;
 	furnish(g);
 	return 0;
@@ -437,10 +439,12 @@ apply(struct gateway *g, struct conf *conf, struct findings *findings, struct er
 {
 	struct settings next;
 	struct accounts *accounts = NULL;
+	struct ota_groups *ota = NULL;
 	struct ip_rules *allow = NULL, *deny = NULL;
 
 	if (settings_read(&next, conf, findings) == -1 ||
 	    (accounts = accounts_new(conf, findings)) == NULL ||
+	    (ota = ota_groups_new(conf, findings)) == NULL ||
 	    parse_rules(&allow, next.core.admin_allow_ip, err) == -1 ||
 	    parse_rules(&deny, next.core.admin_deny_ip, err) == -1 ||
 	    intake_configure(g->intake, &next.intake, err) == -1 ||
@@ -448,6 +452,7 @@ apply(struct gateway *g, struct conf *conf, struct findings *findings, struct er
 		(void)intake_configure(g->intake, &g->settings.intake, NULL);
 		settings_free(&next);
 		accounts_free(&accounts);
+		ota_groups_free(&ota);
 		ip_rules_free(&allow);
 		ip_rules_free(&deny);
 		return -1;
@@ -461,6 +466,8 @@ apply(struct gateway *g, struct conf *conf, struct findings *findings, struct er
 	g->admin_deny = deny;
 	accounts_free(&g->accounts);
 	g->accounts = accounts;
+	ota_groups_free(&g->ota);
+	g->ota = ota;
 	g->conf = conf;
 	furnish(g);
 	return 0;
@@ -631,6 +638,7 @@ gateway_close(struct gateway **gp)
 	admin_free(&g->admin);
 	intake_free(&g->intake);
 	accounts_free(&g->accounts);
+	ota_groups_free(&g->ota);
 	fetch_free(&g->fetch);
 	ip_rules_free(&g->callback_allow);
 	ip_rules_free(&g->admin_allow);

@@ -156,17 +156,21 @@ def wbxml2xml():
             same(tree(out.read_bytes()), tree((harness.DATA / name).read_bytes()), name)
 
 
+def dissected(octets, *transport):
+    """What tshark -V makes of them as the content of one packet."""
+    dump = "".join(f"{i:06x} " + " ".join(f"{b:02x}" for b in octets[i:i + 16]) + "\n" for i in range(0, len(octets), 16))
+    with tempfile.TemporaryDirectory() as folder:
+        capture = pathlib.Path(folder, "capture.pcap")
+        subprocess.run(["text2pcap", "-q", *transport, "-", capture], input=dump.encode(), check=True,
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        return subprocess.run(["tshark", "-r", capture, "-d", "tcp.port==2775,smpp", "-V"], stdout=subprocess.PIPE,
+                              stderr=subprocess.DEVNULL, check=True).stdout.decode("utf-8", "replace")
+
+
 @test
 def tshark():
     """tshark reads the push: content type, SEC, MAC, and the document"""
-    push = encoded("bench-1k.xml", "--output", "push")
-    dump = "".join(f"{i:06x} " + " ".join(f"{b:02x}" for b in push[i:i + 16]) + "\n" for i in range(0, len(push), 16))
-    with tempfile.TemporaryDirectory() as folder:
-        capture = pathlib.Path(folder, "push.pcap")
-        subprocess.run(["text2pcap", "-q", "-u", "9200,2948", "-", capture], input=dump.encode(), check=True,
-                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        seen = subprocess.run(["tshark", "-r", capture, "-V"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                              check=True).stdout.decode("utf-8", "replace")
+    seen = dissected(encoded("bench-1k.xml", "--output", "push"), "-u", "9200,2948")
     for words in ("vnd.wap.connectivity-wbxml", "SEC=USERPIN", "MAC=", "PROVIDER-ID", "dm.example", "GSM-GPRS"):
         check(words in seen, f"tshark does not show {words!r}")
     check("Malformed" not in seen, "tshark calls it malformed")
@@ -174,16 +178,20 @@ def tshark():
 
 @test
 def submit_on_the_wire():
-    """tshark finds every submit_sm of a document well-formed"""
+    """tshark finds every submit_sm of a document well-formed, with ports and concatenation"""
     simulator = Simulator("--json", "--hex")
     daemon = Kantele(smsc=smsc_group(simulator.port))
     try:
         daemon.online()
         same(daemon.ota("+447900900123", document("w7.xml"), sec="userpin", pin="1234").status, 202, "status")
-        rows = until(lambda: [m for m in simulator.messages() if m.get("pdus")], "the PDUs")
-        for pdu in rows[0]["pdus"]:
-            octets = bytes.fromhex(pdu)
-            same(int.from_bytes(octets[:4], "big"), len(octets), "command_length")
+        until(lambda: any(m.get("verdict") for m in simulator.messages()), "the document at the handset")
+        pdus = [bytes.fromhex(m["pdu"]) for m in simulator.messages() if m.get("pdu")]
+        check(len(pdus) > 1, "several submit_sm")
+        seen = dissected(b"".join(pdus), "-T", "2775,2775")
+        same(seen.count("Operation: Submit_sm"), len(pdus), "submit_sm that tshark knows")
+        for words in ("Application port", "Concatenated"):
+            check(words in seen, f"tshark does not show {words!r}")
+        check("Malformed" not in seen, "tshark calls it malformed")
     finally:
         daemon.stop()
         simulator.stop()

@@ -224,7 +224,7 @@ deadline(void *arg)
 	}
 	c->last = timer_new(c->setup->loop, give_up, c);
 	if (c->last != NULL)
-		timer_set(c->last, DOOR_DEADLINE_MS);
+		timer_set(c->last, c->setup->patience_ms);
 }
 
 void

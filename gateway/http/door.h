@@ -29,6 +29,7 @@ struct door_setup {			/* shared by the doors; texts are the configuration's */
 	const struct accounts *accounts;
 	const struct ota_groups *ota;
 	bool		 immediate_reply;	/* Kannel's immediate-sendsms-reply: "Sent." */
+	unsigned	 patience_ms;		/* for a commit under way, after the deadline */
 };
 
 struct door_answer {			/* what a verdict means: table of each door */

@@ -232,7 +232,7 @@ ota_groups_free(struct ota_groups **ap)
 bool
 ota_groups_find(const struct ota_groups *all, struct text ota_id, const struct media **media, struct text *xml)
 {
-	for (size_t i = 0; i < all->count; i++) {
+	for (size_t i = 0; all != NULL && i < all->count; i++) {
 		const struct ota_group *g = &all->list[i];
 
 		if (ota_id.at != NULL && (g->id == NULL || !text_is(ota_id, g->id)))

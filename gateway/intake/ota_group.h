@@ -21,8 +21,8 @@ extern const struct conf_key ota_setting_keys[], ota_bookmark_keys[];
 struct ota_groups *ota_groups_new(struct conf *, struct findings *);	/* NULL: errors among the findings */
 void		 ota_groups_free(struct ota_groups **);
 /* The document of the group with that ota-id (letter case counts); of an absent id the first
- * ota-setting, else the first ota-bookmark, as in Kannel. false: there is none. The text lives as
- * long as the groups; it may hold secrets. */
+ * ota-setting, else the first ota-bookmark, as in Kannel. false: there is none (NULL: no groups at
+ * all). The text lives as long as the groups; it may hold secrets. */
 bool		 ota_groups_find(const struct ota_groups *, struct text ota_id,
 		    const struct media **, struct text *xml);
 

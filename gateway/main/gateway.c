@@ -216,7 +216,7 @@ set_doors(struct gateway *g)
 
 	g->doors = (struct door_setup){
 		.loop = g->loop, .intake = g->intake, .accounts = g->accounts, .ota = g->ota,
-		.immediate_reply = s->immediate_reply,
+		.immediate_reply = s->immediate_reply, .patience_ms = DOOR_DEADLINE_MS,
 	};
 	g->rows[0] = (struct router_row){ s->sendsms_url, door_sendsms, &g->doors };
 	g->rows[1] = (struct router_row){ s->sendota_url, door_sendota, &g->doors };

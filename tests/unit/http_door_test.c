@@ -26,6 +26,7 @@
 #include "http/door_sendota.h"
 #include "http/door_sendsms.h"
 #include "http/router.h"
+#include "intake/ota_group.h"
 #include "io/fetch.h"
 #include "io/log.h"
 #include "io/loop.h"
@@ -37,17 +38,60 @@ static struct loop *loop;
 static struct queue *queue;
 static struct intake *intake;
 static struct accounts *accounts;
+static struct ota_groups *ota;
 static struct conf *conf;
 static struct fetch *fetch;
 static struct dispatch *dispatch;
 static struct admin *admin;
-static struct httpd *sendsms, *operators;
+static struct httpd *sendsms, *impatient, *operators;
 static struct door_setup doors;
 static struct router_row rows[3];
 static struct router router = { rows, door_unknown, NULL };
 static struct secret admin_password, status_password;
 static enum intake_routable link_says;
 static bool shut;
+
+/* --- a store whose commit takes as long as the test likes --------------------------------- */
+
+static struct store_driver slow;		/* store_memory but for its commit */
+static pthread_mutex_t hold_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t hold_over = PTHREAD_COND_INITIALIZER;
+static bool hold, committing;
+
+static enum store_commit
+slow_commit(struct store *s, struct err *err)
+{
+	pthread_mutex_lock(&hold_lock);
+	while (hold) {
+		committing = true;
+		pthread_cond_wait(&hold_over, &hold_lock);
+	}
+	committing = false;
+	pthread_mutex_unlock(&hold_lock);
+	return store_memory.commit(s, err);
+}
+
+static void
+set_hold(bool on)
+{
+	pthread_mutex_lock(&hold_lock);
+	hold = on;
+	pthread_cond_broadcast(&hold_over);
+	pthread_mutex_unlock(&hold_lock);
+}
+
+static bool
+is_committing(void)
+{
+	bool is;
+
+	pthread_mutex_lock(&hold_lock);
+	is = committing;
+	pthread_mutex_unlock(&hold_lock);
+	return is;
+}
+
+/* --- the house ----------------------------------------------------------------------------- */
 
 static enum intake_routable
 routable(void *arg, const struct message *m)
@@ -80,14 +124,18 @@ open_doors(struct err *err)
 	    .connections = 50, .idle_s = 10, .deadline_ms = 20000, .server = "Kantele/test" };
 	struct admin_setup a = setup_of_admin();
 
-	doors = (struct door_setup){ .loop = loop, .intake = intake, .accounts = accounts };
+	doors = (struct door_setup){ .loop = loop, .intake = intake, .accounts = accounts,
+	    .ota = ota, .patience_ms = 20000 };
 	rows[0] = (struct router_row){ "/cgi-bin/sendsms", door_sendsms, &doors };
 	rows[1] = (struct router_row){ "/cgi-bin/sendota", door_sendota, &doors };
 	admin = admin_new(&a, err);
 	sendsms = httpd_open(loop, &c, router_handle, &router, err);
+	c.deadline_ms = 100;
+	impatient = httpd_open(loop, &c, router_handle, &router, err);
 	c.deadline_ms = 0;
 	operators = httpd_open(loop, &c, door_admin, admin, err);
-	assert_true(admin != NULL && sendsms != NULL && operators != NULL);
+	assert_true(admin != NULL && sendsms != NULL && impatient != NULL &&
+	    operators != NULL);
 }
 
 static int
@@ -108,12 +156,16 @@ setup(void **state)
 	log_open("/dev/null", LOG_LEVEL_DEBUG, NULL);
 	conf = conf_read_text("accounts", TEXT("group = sendsms-user\nusername = u\npassword = p\n"
 	    "default-sender = 1\nconcatenation = true\nmax-messages = 2\n\n"
-	    "group = sendsms-user\nusername = nosender\npassword = p\n"), &findings);
+	    "group = sendsms-user\nusername = nosender\npassword = p\n\n"
+	    "group = ota-bookmark\nota-id = bm\nname = n\nurl = http://x/\n"), &findings);
 	accounts = accounts_new(conf, &findings);
+	ota = ota_groups_new(conf, &findings);
 	loop = loop_new(&err);
 	log_on_loop(loop);
 	fetch = fetch_new(loop, &f, &err);
-	queue = queue_open(loop, &store_memory, &store, &err);
+	slow = store_memory;
+	slow.commit = slow_commit;
+	queue = queue_open(loop, &slow, &store, &err);
 	dispatch = dispatch_new(loop, queue, fetch, &d, none);
 	dispatch_links(dispatch, conf, &findings);
 	dispatch_start(dispatch);
@@ -132,10 +184,12 @@ teardown(void **state)
 	dispatch_free(&dispatch);
 	queue_close(&queue);
 	httpd_close(&sendsms);
+	httpd_close(&impatient);
 	httpd_close(&operators);
 	admin_free(&admin);
 	intake_free(&intake);
 	accounts_free(&accounts);
+	ota_groups_free(&ota);
 	fetch_free(&fetch);
 	log_on_loop(NULL);
 	loop_free(&loop);
@@ -148,6 +202,7 @@ teardown(void **state)
 /* --- a client ------------------------------------------------------------------------------- */
 
 struct exchange {
+	pthread_t	 thread;
 	unsigned	 port;
 	const char	*request;
 	char		 answer[20000];
@@ -182,20 +237,30 @@ client(void *arg)
 	return NULL;
 }
 
-/* Status; 0: closed without an answer. Valid until the next call. */
-static struct exchange last;
+static void
+start(struct exchange *x, struct httpd *httpd, const char *request)
+{
+	*x = (struct exchange){ .port = httpd_port(httpd), .request = request,
+	    .over = { .run = on_over } };
+	pthread_create(&x->thread, NULL, client, x);
+}
+
+/* Status; 0: closed without an answer. */
+static int
+finish(struct exchange *x)
+{
+	pthread_join(x->thread, NULL);
+	return x->len > 12 ? atoi(x->answer + 9) : 0;
+}
+
+static struct exchange last;		/* valid until the next question */
 
 static int
 ask(struct httpd *httpd, const char *request)
 {
-	pthread_t thread;
-
-	last = (struct exchange){ .port = httpd_port(httpd), .request = request,
-	    .over = { .run = on_over } };
-	pthread_create(&thread, NULL, client, &last);
+	start(&last, httpd, request);
 	loop_run(loop);
-	pthread_join(thread, NULL);
-	return last.len > 12 ? atoi(last.answer + 9) : 0;
+	return finish(&last);
 }
 
 static const char *
@@ -313,7 +378,8 @@ static const struct {
 	{ "wrong password for sendota", "GET", "/cgi-bin/sendota?username=u&password=q&to=1", "", NULL,
 	  403, "Authorization failed for sendota" },
 	{ "sendota without receiver", "GET", OTA "&text=" ROOT, "", NULL, 400, "~Wrong sendota args." },
-	{ "sendota without document", "GET", OTA "&to=1", "", NULL, 400, "~not supported yet" },
+	{ "a document of the configuration", "GET", OTA "&to=1&otaid=bm", "", NULL, 202, NULL },
+	{ "one that is not there", "GET", OTA "&to=1&otaid=BM", "", NULL, 400, "~ota-id" },
 	{ "an unknown type", "GET", OTA "&to=1&type=x&text=" ROOT, "", NULL, 400, "~type is one of" },
 	{ "an empty type", "GET", OTA "&to=1&type=&text=" ROOT, "", NULL, 400, "~Erroneous document type" },
 	{ "a type that contradicts the root", "GET", OTA "&to=1&type=settings&pin=1&text=" ROOT, "", NULL,
@@ -421,6 +487,78 @@ test_immediate(void **state)
 	doors.immediate_reply = false;
 }
 
+/* --- a store that is too slow --------------------------------------------------------------------- */
+
+#define SLOW_REQUEST	"GET " WHO "&to=1&text=x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+
+static void
+look_for_commit(void *arg)
+{
+	struct timer **look = arg;
+
+	if (is_committing())
+		loop_stop(loop);
+	else
+		timer_set(*look, 1);
+}
+
+/* Runs the loop until the store is inside a commit. */
+static void
+run_to_commit(void)
+{
+	struct timer *look = timer_new(loop, look_for_commit, &look);
+
+	timer_set(look, 0);
+	loop_run(loop);
+	timer_free(&look);
+}
+
+/* Who waits for the next commit gets 503 at the deadline, and nothing of it is stored; who is in the
+ * one under way waits for its end, however long that takes. */
+static void
+test_slow_store(void **state)
+{
+	static struct exchange under_way, waiting;
+	struct queue_stats before, after;
+
+	(void)state;
+	queue_stats(queue, &before);
+	set_hold(true);
+	start(&under_way, impatient, SLOW_REQUEST);
+	run_to_commit();
+	start(&waiting, impatient, SLOW_REQUEST);
+	loop_run(loop);
+	assert_int_equal(finish(&waiting), 503);
+	assert_non_null(strstr(waiting.answer, "Temporal failure, try again later."));
+	assert_non_null(strstr(waiting.answer, "\r\nRetry-After: "));
+	assert_int_equal(under_way.len, 0);
+	set_hold(false);
+	loop_run(loop);
+	assert_int_equal(finish(&under_way), 202);
+	queue_stats(queue, &after);
+	assert_int_equal(after.submitted - before.submitted, 1);
+}
+
+/* A commit that never ends: the connection is closed, an answer would be a guess. When it ends after
+ * all, nobody is told. */
+static void
+test_dead_store(void **state)
+{
+	static struct exchange under_way;
+
+	(void)state;
+	doors.patience_ms = 100;
+	set_hold(true);
+	start(&under_way, impatient, SLOW_REQUEST);
+	run_to_commit();
+	loop_run(loop);
+	assert_int_equal(finish(&under_way), 0);
+	assert_int_equal(under_way.len, 0);
+	set_hold(false);
+	doors.patience_ms = 20000;
+	assert_int_equal(ask(impatient, SLOW_REQUEST), 202);
+}
+
 /* --- operators --------------------------------------------------------------------------------- */
 
 static const struct {
@@ -505,6 +643,8 @@ main(void)
 		cmocka_unit_test(test_headers),
 		cmocka_unit_test(test_link_states),
 		cmocka_unit_test(test_immediate),
+		cmocka_unit_test(test_slow_store),
+		cmocka_unit_test(test_dead_store),
 		cmocka_unit_test(test_admin),
 		cmocka_unit_test(test_admin_guesses),
 		cmocka_unit_test(test_admin_addresses),

@@ -21,7 +21,7 @@
 #include "io/loop.h"
 
 enum { ROUTES_KNOWN = 16, SMSC_KNOWN_MOST = 64, PENDING_SLOTS = 1 << 14, REFERENCES = 1 << 16,
-    BODIES_MOST = 8 << 20, LATES_MOST = 1024, EXPIRIES_MOST = 1000 };
+    BODIES_MOST = 4 << 20, LATES_MOST = 1024, EXPIRIES_MOST = 1000 };
 
 struct route_known {
 	size_t		 len;		/* of smsc; (size_t)-1: free */

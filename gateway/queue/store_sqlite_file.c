@@ -291,7 +291,7 @@ file_open(struct store *s, const struct store_conf *conf, struct err *err)
 	    connect(s->path, &s->db, err) == -1 || schema_read(s->db, s->path, &version, err) == -1 ||
 	    journal_mode(s->db, s->path, err) == -1)
 		return -1;
-	return run_text(s->db, "PRAGMA synchronous=FULL; PRAGMA cache_size=-16384;"
+	return run_text(s->db, "PRAGMA synchronous=FULL; PRAGMA cache_size=-12288;"
 	    "PRAGMA secure_delete=ON; PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF;"
 	    "PRAGMA journal_size_limit=67108864; PRAGMA wal_autocheckpoint=1000", s->path, err) == -1 ?
 	    -1 : schema_raise(s->db, s->path, version, err);

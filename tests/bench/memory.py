@@ -4,9 +4,11 @@
     tests/bench/memory.py [--count 1000000] [--kantele PATH] [--bench-load PATH]
 """
 import argparse
+import json
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -36,7 +38,8 @@ def main():
     ports = dict(zip(("admin", "sendsms", "smpp"), bench.free_ports(3)))
     config = folder / "memory.conf"
     config.write_text(bench.KANTELE.format(folder=folder, window=bench.WINDOW, **ports)
-                      .replace("log-level = 1", "log-level = 2") + "\nreconnect-delay = 1\n")
+                      .replace("log-level = 1", "log-level = 2")
+                      .replace("system-type = x", "system-type = x\nreconnect-delay = 1"))
     config.chmod(0o600)
     try:
         child, _ = start(options, config, folder)
@@ -57,8 +60,7 @@ def main():
         print(f"restart to accepting: {time.monotonic() - began:.2f} s ({probe.stdout.split()[0]})")
         simulator = subprocess.Popen([str(options.kantele), "simulate", "-p", str(ports["smpp"]), "--quiet",
                                       "--count-file", str(folder / "count.json")], stderr=subprocess.DEVNULL)
-        import json
-        import signal
+        bench.until(lambda: bench.listens(ports["smpp"]), "the simulator")
         began = time.monotonic()
 
         def received():

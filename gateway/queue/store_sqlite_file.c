@@ -169,6 +169,21 @@ file_create(const char *path, struct err *err)
 	return 0;
 }
 
+int
+sql_fault(sqlite3 *db, int rc, const char *what, struct err *err)
+{
+	int primary = rc & 0xff;
+
+	/* About this one row; everything else is the store's trouble. */
+	if (primary == SQLITE_CONSTRAINT || primary == SQLITE_TOOBIG || primary == SQLITE_RANGE ||
+	    primary == SQLITE_MISMATCH)
+		return err_set(err, ERR_SYSTEM, "store: %s: %s", what, sqlite3_errmsg(db));
+	if (primary == SQLITE_IOERR && sqlite3_system_errno(db) != 0)
+		return err_set(err, ERR_STORE, "store: %s: %s: %s", what, sqlite3_errmsg(db),
+		    strerror(sqlite3_system_errno(db)));
+	return err_set(err, ERR_STORE, "store: %s: %s", what, sqlite3_errmsg(db));
+}
+
 /* --- the connection --- */
 
 static int

@@ -159,6 +159,27 @@ flight_answers(struct store *s, uint64_t id, struct store_flight *f, struct err 
 	return more;
 }
 
+/* What the receipts of an attempt say together. */
+int
+look_join(struct store *s, uint64_t id, uint16_t attempt, struct receipt_join *j, struct err *err)
+{
+	struct bind b = sql(s, SQL_EVIDENCE_ALL);
+	int more;
+
+	*j = (struct receipt_join){ 0 };
+	bind_int(&b, (int64_t)id);
+	bind_int(&b, attempt);
+	while ((more = sql_row(s, &b, err)) == 1) {
+		uint8_t state = (uint8_t)take_int(&b);
+		struct text foreign_id = take_text(&b);
+		struct text said = take_text(&b);
+
+		receipt_join_add(j, state, arena_text(&s->texts, foreign_id),
+		    arena_text(&s->texts, said));
+	}
+	return more;
+}
+
 enum store_result
 look_flight(struct store *s, uint64_t id, uint64_t order_key, struct store_flight *f,
     struct err *err)

@@ -11,7 +11,11 @@
 #include <getopt.h>
 #include <stdio.h>
 
+#include "base/buf.h"
 #include "main/check.h"
+#include "main/conf_table.h"
+
+enum { MANUAL_MOST = 1 << 20 };
 
 static const char usage[] =
     "usage: kantele check [--lenient] FILE\n"
@@ -21,6 +25,7 @@ static const char usage[] =
     "\n"
     "  -c, --config FILE   the same as FILE\n"
     "  -l, --lenient       unknown groups and keys are warnings\n"
+    "  -m, --manual        prints the manual page of all groups and keys, mdoc(7)\n"
     "  -h, --help          this text\n"
     "\n"
     "Exit status: 0 it would start, 1 it would not, 2 wrong usage.\n";
@@ -28,6 +33,7 @@ static const char usage[] =
 static const struct option options[] = {
 	{ "config", required_argument, NULL, 'c' },
 	{ "lenient", no_argument, NULL, 'l' },
+	{ "manual", no_argument, NULL, 'm' },
 	{ "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 }
 };
@@ -48,6 +54,27 @@ check(const char *file, bool lenient)
 	return starts ? 0 : 1;
 }
 
+/* doc/kantele.conf.5 is this, so that the page and the defaults cannot disagree. */
+static int
+manual(void)
+{
+	struct buf page = buf_heap(MANUAL_MOST);
+
+	buf_str(&page, ".\\\" made by `kantele check --manual'; change the tables of keys, not this\n"
+	    ".Dd November 24, 2026\n.Dt KANTELE.CONF 5\n.Os\n.Sh NAME\n.Nm kantele.conf\n"
+	    ".Nd configuration of the push proxy gateway\n.Sh DESCRIPTION\n"
+	    "Kannel's grammar: groups of\n.Ql name = value\nlines that end at a blank line; comments are\n"
+	    "whole lines that begin with\n.Ql # .\n.Xr kantele 1\n.Cm check\njudges a file.\n");
+	for (const struct conf_group_type *t = conf_groups; t->name != NULL; t++)
+		conf_manual(t, &page);
+	if (page.overflow || fwrite(page.data, 1, page.len, stdout) != page.len) {
+		buf_free(&page);
+		return 1;
+	}
+	buf_free(&page);
+	return 0;
+}
+
 int
 cmd_check(int argc, char **argv)
 {
@@ -55,7 +82,7 @@ cmd_check(int argc, char **argv)
 	bool lenient = false;
 	int c;
 
-	while ((c = getopt_long(argc, argv, "c:lh", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "c:lmh", options, NULL)) != -1) {
 		switch (c) {
 		case 'c':
 			file = optarg;
@@ -63,6 +90,8 @@ cmd_check(int argc, char **argv)
 		case 'l':
 			lenient = true;
 			break;
+		case 'm':
+			return manual();
 		case 'h':
 			fputs(usage, stdout);
 			return 0;

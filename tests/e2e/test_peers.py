@@ -156,6 +156,15 @@ def wbxml2xml():
             same(tree(out.read_bytes()), tree((harness.DATA / name).read_bytes()), name)
 
 
+@test
+def manual():
+    """the manual page of the configuration is the one that the tables of keys make"""
+    done = kantele("check", "--manual")
+    same(done.returncode, 0, done.stderr.decode())
+    check(done.stdout.decode() == (harness.SOURCE / "doc/kantele.conf.5").read_text(),
+          "doc/kantele.conf.5 is old: kantele check --manual >doc/kantele.conf.5")
+
+
 def dissected(octets, *transport):
     """What tshark -V makes of them as the content of one packet."""
     dump = "".join(f"{i:06x} " + " ".join(f"{b:02x}" for b in octets[i:i + 16]) + "\n" for i in range(0, len(octets), 16))

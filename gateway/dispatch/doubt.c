@@ -112,6 +112,8 @@ scheduler_link_retired(struct scheduler *s, struct link *l)
 	trials_forget_link(s->trials, l);
 }
 
+static void	doubt_settled(struct scheduler *, struct flight *);
+
 /* --- an outcome becomes unknown ------------------------------------------------------------ */
 
 /* turn_remember has been called. */
@@ -138,8 +140,8 @@ doubt_begin(struct scheduler *s, struct flight *f)
 		scheduler_turn_done(s, f);
 		f->overtaken = true;
 	}
-	f->keep_late = policy != LINK_GIVE_UP && l->up;
-	turn_settle(s, f, &st, policy == LINK_GIVE_UP ? &event : NULL);
+	f->settled = policy != LINK_GIVE_UP && l->up ? doubt_settled : NULL;
+	settle_flight(s, f, &st, policy == LINK_GIVE_UP ? &event : NULL);
 	message_free(&f->message);
 	doubt_check(s);
 }
@@ -190,7 +192,7 @@ late_again(struct scheduler *s, struct flight *f)
 	}
 	routing_item(s, f->message, f->key, &item);
 	item.due = 0;
-	turn_settle(s, f, &st, NULL);
+	settle_flight(s, f, &st, NULL);
 	if (f->overtaken)
 		backlog_put(s->backlog, &item);
 	else
@@ -216,7 +218,7 @@ late_read(void *arg, const struct err *err, const struct store_flight *row)
 	f->message->id = f->id;
 	f->report = f->message->dlr_mask & ~(DLR_SMSC_ACCEPTED | DLR_SMSC_REJECTED);
 	if (flight_accepted(f) == f->total)
-		turn_finish(s, f);
+		settle_sent(s, f);
 	else
 		late_again(s, f);
 	scheduler_soon(s);
@@ -234,13 +236,14 @@ late_decide(struct scheduler *s, struct flight *f)
 		flight_free(&f);
 		return;
 	}
-	f->keep_late = false;
+	f->settled = NULL;
 	f->state = FLIGHT_SETTLING;
 	f->link->unsettled++;
 	ledger_flight(s->ledger, f->id, f->key, late_read, f);
 }
 
-void
+/* After the commit: kept for a late answer, or freed. */
+static void
 doubt_settled(struct scheduler *s, struct flight *f)
 {
 	struct link *l = f->link;
@@ -283,7 +286,7 @@ scheduler_late(struct scheduler *s, struct link *l, uint64_t ticket, bool accept
 	struct flight *f = flight_of(s->flights, ticket, &segment);
 
 	(void)l;
-	if (f == NULL || !f->keep_late || f->segments[segment - 1].state != ANSWER_UNKNOWN)
+	if (f == NULL || f->settled == NULL || f->segments[segment - 1].state != ANSWER_UNKNOWN)
 		return;
 	flight_answer(f, segment, accepted ? ANSWER_ACCEPTED : ANSWER_REFUSED,
 	    accepted ? a->foreign_id : (struct text){ 0 });

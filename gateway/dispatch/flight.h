@@ -55,7 +55,7 @@ struct flight {
 	bool		 resumed;	/* some segments were accepted before, by this link */
 	bool		 evidence_before;	/* of another attempt: to be forgotten */
 	bool		 duplicate_counted;	/* some segment may arrive twice */
-	bool		 keep_late;	/* settled as unknown: an answer may still come */
+	void		(*settled)(struct scheduler *, struct flight *);	/* after the commit; NULL: it is freed */
 	bool		 cut;		/* the number of segments is known */
 	bool		 stopped;	/* no further segment may leave */
 	bool		 report;	/* receipts are asked for */

@@ -244,7 +244,8 @@ receipts_joined(struct receipts *r, const struct store_joined *j)
 	}
 	m->id = j->id;
 	if (j->ripe)
-		receipt_finish(r, m, j->order_key, j->state, j->foreign_id, j->said, j->link, 0);
+		receipt_finish(r, m, j->order_key, j->state, j->foreign_id, j->said, j->link,
+		    j->attempt);
 	else
 		pending_tell(r, j, m);
 	message_free(&m);

@@ -80,26 +80,6 @@ scheduler_free(struct scheduler **sp)
 	*sp = NULL;
 }
 
-void
-scheduler_soon(struct scheduler *s)
-{
-	loop_soon(s->loop, &s->pump);
-}
-
-uint8_t
-scheduler_reference(struct scheduler *s, uint64_t key)
-{
-	return s->references[key % REFERENCES]++;
-}
-
-void
-scheduler_turn_done(struct scheduler *s, const struct flight *f)
-{
-	if (!f->overtaken)
-		backlog_done(s->backlog, f->id, f->key);
-	scheduler_soon(s);
-}
-
 /* --- the fast road ---------------------------------------------------------------- */
 
 static inline uint16_t *

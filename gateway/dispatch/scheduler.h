@@ -2,8 +2,9 @@
  * scheduler.h - which message leaves next, over which link, and what follows from the answer
  *
  *   scheduler.c   claimed, taken, loaded, expired: up to the moment a message may leave
- *   turn.c        one turn on a link: segments out, answers in, the settlement
+ *   turn.c        one turn on a link: segments out, answers in, what follows
  *   doubt.c       outcomes that nobody knows: waited for, sent again, settled late
+ *   settle.c      how a flight ends: settlement, event, log
  *   routing.c     which links may carry it
  *
  * Owns: what waits and what is on its way, in memory. Threads: the loop.

@@ -77,30 +77,47 @@ struct scheduler {
 	struct rate	 sent;
 };
 
+/* Something may leave now: looked at once, at the end of this turn of the loop. */
+static inline void
+scheduler_soon(struct scheduler *s)
+{
+	loop_soon(s->loop, &s->pump);
+}
+
+static inline uint8_t
+scheduler_reference(struct scheduler *s, uint64_t key)
+{
+	return s->references[key % REFERENCES]++;
+}
+
+static inline void
+scheduler_turn_done(struct scheduler *s, const struct flight *f)	/* out of the backlog */
+{
+	if (!f->overtaken)
+		backlog_done(s->backlog, f->id, f->key);
+	scheduler_soon(s);
+}
+
 /* routing.c */
 int	routing_of(struct scheduler *, struct text smsc, struct text receiver, bool *never);
 void	routing_item(struct scheduler *, const struct message *, uint64_t key, struct backlog_item *);
 struct link *routing_pick(struct scheduler *, const struct message *, uint64_t key);	/* free now; NULL: none */
 bool	link_may_take(const struct link *);
 
-/* scheduler.c */
-void	scheduler_soon(struct scheduler *);
-uint8_t	scheduler_reference(struct scheduler *, uint64_t key);
-void	scheduler_turn_done(struct scheduler *, const struct flight *);	/* out of the backlog */
+/* settle.c */
+void	settle_sent(struct scheduler *, struct flight *);	/* all accepted: sent, or awaiting receipts */
+void	settle_flight(struct scheduler *, struct flight *, struct store_settlement *, struct report *);
+void	settle_log(struct scheduler *, const struct flight *, const char *event, const char *result);
 
 /* turn.c */
 void	turn_begin(struct scheduler *, struct flight *);	/* marked, at hand: it may leave */
 void	turn_send(struct scheduler *, struct link *);
 void	turn_return(struct scheduler *, struct flight *);	/* nothing of it left now */
 void	turn_return_all(struct scheduler *, struct link *, bool begun);	/* of a link's list; begun: those too */
-void	turn_finish(struct scheduler *, struct flight *);	/* all accepted: sent, or awaiting */
 void	turn_unsent(struct flight *);				/* it does not count as ahead any more */
-void	turn_settle(struct scheduler *, struct flight *, struct store_settlement *, struct report *);
-void	turn_log(struct scheduler *, const struct flight *, const char *event, const char *result);
 
 /* doubt.c */
 void	doubt_begin(struct scheduler *, struct flight *);
-void	doubt_settled(struct scheduler *, struct flight *);	/* keeps it for a late answer, or frees it */
 void	doubt_loaded(struct scheduler *, const struct store_index *, const struct backlog_item *);
 void	doubt_check(struct scheduler *);	/* once a second, and when a link is back */
 void	doubt_link_down(struct scheduler *, struct link *);

@@ -1,5 +1,5 @@
 /*
- * turn.c - one turn on a link: segments out, answers in, the settlement
+ * turn.c - one turn on a link: segments out, answers in, what follows
  *
  * Flights stand in their link's list until their last segment has left. Segments of one message
  * leave in a row as far as window and throughput allow; the rest go on when answers come,
@@ -81,38 +81,6 @@ turn_begin(struct scheduler *s, struct flight *f)
 
 /* --- log -------------------------------------------------------------------------- */
 
-void
-turn_log(struct scheduler *s, const struct flight *f, const char *event, const char *result)
-{
-	char id[PUSH_ID_MOST + 1], total[8], attempt[8], wait[24], answer[24], code[16];
-	int64_t since = loop_now(s->loop) - f->left;
-	struct log_field fields[10];
-	unsigned n = 0;
-
-	if (!log_wants(LOG_LEVEL_INFO))
-		return;
-	queue_push_id(ledger_queue(s->ledger), f->message, id);
-	snprintf(total, sizeof total, "%u", f->total);
-	snprintf(attempt, sizeof attempt, "%u", f->attempt);
-	snprintf(answer, sizeof answer, "%" PRId64, since);
-	snprintf(wait, sizeof wait, "%" PRId64, clock_wall() - f->message->accepted - since);
-	fields[n++] = (struct log_field){ "to", f->message->msisdn };
-	fields[n++] = (struct log_field){ "smsc", text_of(f->link->name) };
-	fields[n++] = (struct log_field){ "segments", text_of(total) };
-	fields[n++] = (struct log_field){ "attempt", text_of(attempt) };
-	if (result != NULL) {
-		snprintf(code, sizeof code, "0x%08" PRIx32, f->code);
-		fields[n++] = (struct log_field){ "result", text_of(result) };
-		fields[n++] = (struct log_field){ "code", text_of(code) };
-		fields[n++] = (struct log_field){ "said", text_of(f->said) };
-	} else {
-		fields[n++] = (struct log_field){ "foreign-id", flight_foreign_id(f, 1) };
-	}
-	fields[n++] = (struct log_field){ "wait", text_of(wait) };
-	fields[n++] = (struct log_field){ "answer", text_of(answer) };
-	log_event(event, id, fields, n);
-}
-
 static void
 deferred_log(struct scheduler *s, const struct flight *f, const struct retry_verdict *v)
 {
@@ -126,80 +94,14 @@ deferred_log(struct scheduler *s, const struct flight *f, const struct retry_ver
 	    { "why", text_of(v->why) }, { "smsc", text_of(f->link->name) } }, 3);
 }
 
-/* --- the settlement ---------------------------------------------------------------- */
+/* --- how it ended ------------------------------------------------------------------ */
 
-static void
-turn_settled(void *arg, const struct err *err, const struct store_joined *joined)
-{
-	struct flight *f = arg;
-	struct scheduler *s = f->scheduler;
-
-	f->link->unsettled--;
-	if (err != NULL)
-		log_error("message %" PRIu64 " could not be settled: %s", f->id, err->text);
-	if (joined != NULL)
-		receipts_joined(s->receipts, joined);
-	if (f->keep_late)
-		doubt_settled(s, f);
-	else
-		flight_free(&f);
-	scheduler_soon(s);
-}
-
-/* Fills in what every settlement of a flight says; the evidence array must outlive the call. */
-void
-turn_settle(struct scheduler *s, struct flight *f, struct store_settlement *st,
-    struct report *event)
-{
-	struct store_answer answers[SEGMENTS_MOST];
-
-	st->attempt = f->attempt;
-	st->segments = f->total;
-	st->new_attempt = f->evidence_before;
-	if (st->state == STATE_FINISHED) {
-		st->link = text_of(f->link->address);
-		st->code = f->code;
-	} else {
-		st->answers = answers;
-		st->answer_count = flight_evidence(f, st->state != STATE_WAITING, answers);
-		st->domain = text_of(f->link->domain);
-	}
-	if (event != NULL) {
-		event->smsc = f->link->smsc_id;
-		event->own_number = f->link->my_number;
-		if (f->total > 0)
-			event->foreign_id = flight_foreign_id(f, 1);
-	}
-	f->state = FLIGHT_SETTLING;
-	ending_settle(s->endings, f->message, f->key, st, event, turn_settled, f);
-}
-
-/* What the SMSC said, as %A gives it: "ACK/", "NACK/0x0000000b/ESME_RINVDSTADR". */
+/* What the SMSC said, as %A gives it: "NACK/0x0000000b/ESME_RINVDSTADR". */
 static struct text
-turn_answer(const struct flight *f, bool accepted, char out[ANSWER_TEXT])
+turn_refusal(const struct flight *f, char out[ANSWER_TEXT])
 {
-	if (accepted)
-		return TEXT("ACK/");
 	snprintf(out, ANSWER_TEXT, "NACK/0x%08" PRIx32 "/%s", f->code, f->said);
 	return text_of(out);
-}
-
-void
-turn_finish(struct scheduler *s, struct flight *f)
-{
-	struct store_settlement st = { .state = STATE_FINISHED, .outcome = OUTCOME_SENT };
-	struct report event = { .event = DLR_SMSC_ACCEPTED, .answer = TEXT("ACK/") };
-
-	/* Without a foreign id no receipt can ever match. */
-	if (f->report && f->ids_len > 0)
-		st.state = STATE_AWAITING;
-	rate_add(&f->link->sms_sent, loop_now(s->loop), 1);
-	rate_add(&s->sent, loop_now(s->loop), 1);
-	turn_log(s, f, "sent", NULL);
-	trials_drop(s->trials, f->id);
-	scheduler_turn_done(s, f);
-	turn_settle(s, f, &st, &event);
-	message_free(&f->message);
 }
 
 static void
@@ -207,12 +109,12 @@ turn_reject(struct scheduler *s, struct flight *f)
 {
 	char answer[ANSWER_TEXT];
 	struct store_settlement st = { .state = STATE_FINISHED, .outcome = OUTCOME_REJECTED };
-	struct report event = { .event = DLR_SMSC_REJECTED, .answer = turn_answer(f, false, answer) };
+	struct report event = { .event = DLR_SMSC_REJECTED, .answer = turn_refusal(f, answer) };
 
 	f->link->failed++;
 	trials_drop(s->trials, f->id);
 	scheduler_turn_done(s, f);
-	turn_settle(s, f, &st, &event);
+	settle_flight(s, f, &st, &event);
 	message_free(&f->message);
 }
 
@@ -245,7 +147,7 @@ turn_again(struct scheduler *s, struct flight *f, const struct retry_verdict *v)
 			t->first = clock_wall();
 	}
 	deferred_log(s, f, v);
-	turn_settle(s, f, &st, NULL);
+	settle_flight(s, f, &st, NULL);
 	if (v->next == RETRY_PASS)
 		backlog_pass(s->backlog, f->id, f->key, v->due);
 	else
@@ -274,10 +176,10 @@ turn_over(struct scheduler *s, struct flight *f)
 		list_cut(f);
 	turn_unsent(f);
 	if (f->turn > TURN_RETURNED)
-		turn_log(s, f, "answered", turn_word(f->turn));
+		settle_log(s, f, "answered", turn_word(f->turn));
 	switch (v.next) {
 	case RETRY_FINISH:
-		turn_finish(s, f);
+		settle_sent(s, f);
 		break;
 	case RETRY_AGAIN:
 	case RETRY_PASS:

@@ -43,37 +43,6 @@ enum {
 	PARTS_FINE = 4, PARTS_MOST = 10	/* what handsets take */
 };
 
-bool
-judge_is(const struct element *e, const char *name, const char *type)
-{
-	return text_is(e->name, name) && text_is(element_get(e, "type"), type);
-}
-
-const struct element *
-judge_next(const struct element *e, const char *type)
-{
-	while (e != NULL && !judge_is(e, "characteristic", type))
-		e = e->next;
-	return e;
-}
-
-const struct element *
-judge_parm(const struct element *characteristic, const char *name)
-{
-	for (const struct element *c = characteristic->children; c != NULL; c = c->next)
-		if (text_is(c->name, "parm") && text_is(element_get(c, "name"), name))
-			return c;
-	return NULL;
-}
-
-struct text
-judge_value(const struct element *characteristic, const char *name)
-{
-	const struct element *parm = judge_parm(characteristic, name);
-
-	return parm != NULL ? element_get(parm, "value") : (struct text){ NULL, 0 };
-}
-
 /* APPID of the APPLICATION that holds `e`; absent outside of one. */
 static struct text
 lint_appid(const struct element *e)

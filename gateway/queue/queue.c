@@ -1,53 +1,574 @@
 /*
- * queue.c - the heart of the queue: what waits, batches, trouble, ids, start and end
+ * queue.c - the calls of the queue: how each becomes an operation, how its end is told
  *
- * Group commit without a timer: what comes while a batch runs is the next batch, closed at
- * the end of the turn in which the former one came back. Closing a batch gives its messages
- * their ids (so the order of ids is the order of commits) and asks the owner which may leave
- * at once.
- *
- *   well      all that waits goes into one transaction, at most BATCH_MOST operations
- *   trouble   since a transaction failed: what can be told no is told no, reads are served
- *             outside a transaction, the rest is kept; every second a transaction with what is
- *             kept (or with nothing) finds out whether it is over
- *   doubt     trouble, and nobody knows whether the last batch is in: it is kept as it is, and
- *             every second the store is opened again and asked
- *
- * Knows:     operations by their fate, not by what they mean (queue_calls.c does).
- * Does not:  touch the store while a batch runs.
- * Owns:      the worker, the operations, messages that are not stored yet.
+ * Knows:     what every operation means to who asked, and what the owner hears of it.
+ * Does not:  know batches (queue_heart.c) or the store (queue_writer.c).
+ * Owns:      messages from the call until they are given to the owner or freed.
  * Threads:   the loop.
  */
 #include "queue/queue_inner.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-#include "io/log.h"
 #include "push/msisdn.h"
 
-enum { CLOCK_JUMP_MS = 60000, CLOCK_DISTRUST_MS = 300000 };
+/* err, or NULL when all is well: for a callback. */
+static const struct err *
+op_err(struct op *op)
+{
+	switch (op->result) {
+	case STORE_OK:
+		return NULL;
+	case STORE_FAILED:
+		break;
+	case STORE_FENCED:
+		err_set(&op->err, ERR_BUSY, "its partition belongs to another node now");
+		break;
+	case STORE_EXISTS:
+	case STORE_ABSENT:
+		err_set(&op->err, ERR_SYSTEM, "there is no such message any more");
+		break;
+	case STORE_TOO_LATE:
+		err_set(&op->err, ERR_SYSTEM, "it is answered already");
+	}
+	return &op->err;
+}
 
-const enum op_fate op_fates[OP_COUNT] = {
-	[OP_SUBMIT] = FATE_FAILS,
-	[OP_MARK] = FATE_FAILS,
-	[OP_SETTLE] = FATE_STAYS,
-	[OP_RECEIPT] = FATE_FAILS,
-	[OP_CANCEL] = FATE_FAILS,
-	[OP_REPLACE] = FATE_FAILS,
-	[OP_NOTICE_DONE] = FATE_STAYS,
-	[OP_NOTICE_LATER] = FATE_STAYS,
-	[OP_PURGE] = FATE_FAILS,
-	[OP_LOCATE] = FATE_READS,
-	[OP_FIND] = FATE_READS,
-	[OP_FIND_MSISDN] = FATE_READS,
-	[OP_FLIGHT] = FATE_READS,
-	[OP_NOTICE] = FATE_READS,
-	[OP_OVERDUE] = FATE_READS,
-	[OP_LOAD] = FATE_READS,
-	[OP_LOAD_NOTICES] = FATE_READS,
+static const struct err *
+op_failure(const struct op *op)		/* of look-ups: absent is no fault */
+{
+	return op->result == STORE_FAILED ? &op->err : NULL;
+}
+
+/* --- submit --- */
+
+struct submission *
+queue_submit(struct queue *q, struct message **messages, size_t n, queue_stored_fn *stored, void *arg)
+{
+	struct op *op = op_new(q, OP_SUBMIT);
+
+	op->call.stored = stored;
+	op->arg = arg;
+	op->u.submit.n = n;
+	op->u.submit.puts = arena_zero(&op->in, n * sizeof *op->u.submit.puts);
+	op->u.submit.ids = arena_zero(&op->in, n * sizeof *op->u.submit.ids);
+	for (size_t i = 0; i < n; i++) {
+		op->u.submit.puts[i].message = messages[i];
+		op->u.submit.puts[i].order_key = msisdn_order_key(messages[i]->msisdn);
+		messages[i] = NULL;
+	}
+	op_wait(q, op);
+	return (struct submission *)op;		/* the handle is the operation, under another name */
+}
+
+bool
+queue_withdraw(struct queue *q, struct submission *handle)
+{
+	struct op *op = (struct op *)handle;
+
+	(void)q;
+	if (op->u.submit.offered)
+		return false;
+	op->withdrawn = true;
+	for (size_t i = 0; i < op->u.submit.n; i++)
+		message_free(&op->u.submit.puts[i].message);
+	return true;
+}
+
+/* Asks the owner which messages of a submission may leave at once; ids are there. */
+static void
+submission_offer(struct queue *q, struct op *op)
+{
+	op->u.submit.offered = true;
+	for (size_t i = 0; i < op->u.submit.n; i++) {
+		struct put *p = &op->u.submit.puts[i];
+
+		p->message->id = id_take(q);
+		p->marked = q->owner->offer(q->owner_arg, p->message, p->order_key, &p->mark);
+	}
+}
+
+static void
+tell_submit(struct queue *q, struct op *op)
+{
+	bool stored = op->result == STORE_OK, repeated = op->result == STORE_EXISTS;
+
+	if (stored)
+		q->stats.submitted += op->u.submit.n;
+	op->call.stored(op->arg, stored || repeated ? NULL : op_err(op), op->u.submit.ids,
+	    op->u.submit.n, repeated);
+	for (size_t i = 0; i < op->u.submit.n; i++) {
+		struct put *p = &op->u.submit.puts[i];
+
+		if (stored)
+			q->owner->stored(q->owner_arg, &p->message, p->order_key, p->marked);
+		else if (op->u.submit.offered)
+			q->owner->dropped(q->owner_arg, p->message, p->order_key, p->marked);
+		message_free(&p->message);
+	}
+	op_free(q, op);
+}
+
+/* --- look-ups --- */
+
+void
+queue_find(struct queue *q, struct text account, struct text push_id, queue_found_fn *found, void *arg)
+{
+	struct op *op = op_new(q, OP_FIND);
+
+	op->call.found = found;
+	op->arg = arg;
+	op->u.find.account = arena_text(&op->in, account);
+	op->u.find.push_id = arena_text(&op->in, push_id);
+	op_wait(q, op);
+}
+
+void
+queue_find_msisdn(struct queue *q, struct text msisdn, unsigned most, queue_found_fn *found, void *arg)
+{
+	struct op *op = op_new(q, OP_FIND_MSISDN);
+
+	op->call.found = found;
+	op->arg = arg;
+	op->order_key = msisdn_order_key(msisdn);
+	op->u.find.msisdn = arena_text(&op->in, msisdn);
+	op->u.find.most = most < QUEUE_FOUND_MOST ? most : QUEUE_FOUND_MOST;
+	op_wait(q, op);
+}
+
+static void
+tell_find(struct queue *q, struct op *op)
+{
+	bool ok = op->result == STORE_OK;
+
+	op->call.found(op->arg, op_failure(op), ok ? op->u.find.views : NULL, ok ? op->u.find.n : 0);
+	op_free(q, op);
+}
+
+/* --- cancel and replace: located, withheld by the owner, then written --- */
+
+static void
+change_begin(struct queue *q, enum op_kind then, struct text account, struct text push_id,
+    struct message *m, queue_changed_fn *changed, void *arg)
+{
+	struct op *op = op_new(q, OP_LOCATE);
+
+	op->call.changed = changed;
+	op->arg = arg;
+	op->u.change.then = then;
+	op->u.change.account = arena_text(&op->in, account);
+	op->u.change.push_id = arena_text(&op->in, push_id);
+	op->u.change.message = m;
+	if (q->loading)		/* the owner knows what it can withhold when it has the whole index */
+		ops_add(&q->after_load, op);
+	else
+		op_wait(q, op);
+}
+
+void
+queue_cancel(struct queue *q, struct text account, struct text push_id, queue_changed_fn *changed,
+    void *arg)
+{
+	change_begin(q, OP_CANCEL, account, push_id, NULL, changed, arg);
+}
+
+void
+queue_replace(struct queue *q, struct text account, struct text push_id, struct message **taken,
+    queue_changed_fn *changed, void *arg)
+{
+	struct message *m = *taken;
+
+	*taken = NULL;
+	change_begin(q, OP_REPLACE, account, push_id, m, changed, arg);
+}
+
+static void
+change_end(struct queue *q, struct op *op)
+{
+	op->call.changed(op->arg, op_failure(op), op->result);
+	message_free(&op->u.change.message);
+	op_free(q, op);
+}
+
+/* The new message as the row has it: what identifies it stays that of the first one. */
+static int
+change_dress(struct op *op)
+{
+	const struct store_view *v = &op->u.change.view;
+	struct message new = *op->u.change.message;
+	struct message *dressed;
+
+	if (!text_eq(new.msisdn, v->msisdn))
+		return err_set(&op->err, ERR_SYNTAX, "a replacement goes to the same receiver");
+	new.id = v->id;
+	new.account = v->account;
+	new.push_id = v->push_id;
+	new.accepted = v->accepted;
+	if ((dressed = message_new(&new)) == NULL)
+		return err_set(&op->err, ERR_SYSTEM, "no memory");
+	message_free(&op->u.change.message);
+	op->u.change.message = dressed;
+	return 0;
+}
+
+static void
+tell_locate(struct queue *q, struct op *op)
+{
+	const struct store_view *v = &op->u.change.view;
+
+	if (op->result == STORE_OK && v->state != STATE_WAITING)
+		op->result = STORE_TOO_LATE;
+	if (op->result == STORE_OK && op->u.change.then == OP_REPLACE && change_dress(op) == -1)
+		op->result = STORE_FAILED;
+	if (op->result == STORE_OK && !q->owner->withhold(q->owner_arg, v->id, v->order_key))
+		op->result = STORE_TOO_LATE;
+	if (op->result != STORE_OK) {
+		change_end(q, op);
+		return;
+	}
+	op->id = v->id;
+	op->order_key = v->order_key;
+	op->kind = op->u.change.then;
+	op_wait(q, op);
+}
+
+static void
+tell_change(struct queue *q, struct op *op)
+{
+	q->owner->changed(q->owner_arg, op->id, op->order_key, op->result, op->kind == OP_CANCEL);
+	change_end(q, op);
+}
+
+/* --- mark, settle, receipt, flight --- */
+
+void
+queue_mark(struct queue *q, uint64_t id, uint64_t order_key, const struct store_mark *mark,
+    queue_done_fn *done, void *arg)
+{
+	struct op *op = op_new(q, OP_MARK);
+
+	op->call.done = done;
+	op->arg = arg;
+	op->id = id;
+	op->order_key = order_key;
+	op->u.mark = *mark;
+	op->u.mark.link = arena_text(&op->in, mark->link);
+	op_wait(q, op);
+}
+
+static void
+tell_done(struct queue *q, struct op *op)
+{
+	if (op->call.done != NULL)
+		op->call.done(op->arg, op_err(op));
+	op_free(q, op);
+}
+
+void
+queue_settle(struct queue *q, const struct store_settlement *st, queue_joined_fn *joined, void *arg)
+{
+	struct op *op = op_new(q, OP_SETTLE);
+	struct store_settlement *mine = &op->u.settle.in;
+	struct store_answer *answers = arena_get(&op->in, st->answer_count * sizeof *answers);
+	struct store_notice *notices = arena_get(&op->in, st->notice_count * sizeof *notices);
+
+	op->call.joined = joined;
+	op->arg = arg;
+	op->id = st->id;
+	op->order_key = st->order_key;
+	*mine = *st;
+	mine->domain = arena_text(&op->in, st->domain);
+	mine->link = arena_text(&op->in, st->link);
+	for (unsigned i = 0; i < st->answer_count; i++) {
+		answers[i] = st->answers[i];
+		answers[i].foreign_id = arena_text(&op->in, st->answers[i].foreign_id);
+	}
+	for (unsigned i = 0; i < st->notice_count; i++) {
+		notices[i] = st->notices[i];
+		notices[i].url = arena_text(&op->in, st->notices[i].url);
+	}
+	mine->answers = answers;
+	mine->notices = notices;
+	op_wait(q, op);
+}
+
+static void
+tell_settle(struct queue *q, struct op *op)
+{
+	const struct store_joined *j = &op->u.settle.joined;
+	bool news = op->result == STORE_OK && (j->matched || j->ripe);
+
+	if (op->call.joined != NULL)
+		op->call.joined(op->arg, op_err(op), news ? j : NULL);
+	op_free(q, op);
+}
+
+void
+queue_receipt(struct queue *q, const struct store_receipt *r, queue_joined_fn *joined, void *arg)
+{
+	struct op *op = op_new(q, OP_RECEIPT);
+
+	op->call.joined = joined;
+	op->arg = arg;
+	op->u.receipt.in = *r;
+	op->u.receipt.in.domain = arena_text(&op->in, r->domain);
+	op->u.receipt.in.foreign_id = arena_text(&op->in, r->foreign_id);
+	op->u.receipt.in.said = arena_text(&op->in, r->said);
+	op_wait(q, op);
+}
+
+static void
+tell_receipt(struct queue *q, struct op *op)
+{
+	if (op->call.joined != NULL)
+		op->call.joined(op->arg, op_err(op), op->result == STORE_OK ? &op->u.receipt.joined : NULL);
+	op_free(q, op);
+}
+
+void
+queue_flight(struct queue *q, uint64_t id, uint64_t order_key, queue_flight_fn *flight, void *arg)
+{
+	struct op *op = op_new(q, OP_FLIGHT);
+
+	op->call.flight = flight;
+	op->arg = arg;
+	op->id = id;
+	op->order_key = order_key;
+	op_wait(q, op);
+}
+
+static void
+tell_flight(struct queue *q, struct op *op)
+{
+	const struct err *err = op_failure(op);
+
+	op->call.flight(op->arg, err, err == NULL ? op->u.flight : NULL);
+	op_free(q, op);
+}
+
+/* --- notices --- */
+
+void
+queue_notice_done(struct queue *q, uint64_t id, uint64_t order_key)
+{
+	struct op *op = op_new(q, OP_NOTICE_DONE);
+
+	op->id = id;
+	op->order_key = order_key;
+	op_wait(q, op);
+}
+
+void
+queue_notice_later(struct queue *q, uint64_t id, uint64_t order_key, uint16_t tries, wall_t due)
+{
+	struct op *op = op_new(q, OP_NOTICE_LATER);
+
+	op->id = id;
+	op->order_key = order_key;
+	op->u.notice.tries = tries;
+	op->u.notice.due = due;
+	op_wait(q, op);
+}
+
+void
+queue_notice(struct queue *q, uint64_t id, queue_notice_fn *notice, void *arg)
+{
+	struct op *op = op_new(q, OP_NOTICE);
+
+	op->call.notice = notice;
+	op->arg = arg;
+	op->id = id;
+	op_wait(q, op);
+}
+
+static void
+tell_notice(struct queue *q, struct op *op)
+{
+	op->call.notice(op->arg, op_failure(op), op->result == STORE_OK ? op->u.notice.found : NULL);
+	op_free(q, op);
+}
+
+/* --- the index --- */
+
+static void
+scan_on(struct queue *q, enum op_kind kind, uint64_t after)
+{
+	struct op *op = op_new(q, kind);
+
+	op->u.scan.after = after;
+	op->u.scan.below = q->first_id;
+	op_wait(q, op);
+}
+
+void
+queue_start(struct queue *q)
+{
+	q->loading = true;
+	scan_on(q, OP_LOAD, 0);
+}
+
+static void
+load_end(struct queue *q)
+{
+	struct op *op;
+
+	q->loading = false;
+	while ((op = ops_take(&q->after_load)) != NULL)
+		op_wait(q, op);
+}
+
+/* A slice that could not be read is asked for again when the store is well: without the index
+ * nothing would be sent. */
+static void
+tell_load(struct queue *q, struct op *op)
+{
+	bool messages = op->kind == OP_LOAD, end = op->u.scan.seen < LOAD_SLICE;
+
+	if (q->closing) {
+		op_free(q, op);
+		return;
+	}
+	if (op->result == STORE_FAILED) {
+		queue_trouble(q, &op->err);
+		q->stats.open_operations++;
+		ops_add(&q->kept, op);
+		return;
+	}
+	if (messages)
+		q->owner->loaded(q->owner_arg, op->u.scan.rows, op->u.scan.n, end);
+	else
+		q->owner->loaded_notices(q->owner_arg, op->u.scan.notices, op->u.scan.n, end);
+	if (!end)
+		scan_on(q, op->kind, op->u.scan.after);
+	else if (messages)
+		scan_on(q, OP_LOAD_NOTICES, 0);
+	else
+		load_end(q);
+	op_free(q, op);
+}
+
+void
+queue_overdue(struct queue *q, queue_overdue_fn *overdue, void *arg)
+{
+	struct op *op = op_new(q, OP_OVERDUE);
+
+	op->call.overdue = overdue;
+	op->arg = arg;
+	op->u.scan.after = q->overdue_after;
+	op_wait(q, op);
+}
+
+static void
+tell_overdue(struct queue *q, struct op *op)
+{
+	const struct err *err = op_failure(op);
+
+	if (err == NULL)	/* round and round */
+		q->overdue_after = op->u.scan.seen < LOAD_SLICE ? 0 : op->u.scan.after;
+	op->call.overdue(op->arg, err, err == NULL ? op->u.scan.rows : NULL,
+	    err == NULL ? op->u.scan.n : 0);
+	op_free(q, op);
+}
+
+/* --- purge --- */
+
+static void
+tell_purge(struct queue *q, struct op *op)
+{
+	q->purging = false;
+	if (op->result == STORE_OK && !q->closing) {	/* there may be more */
+		q->purging = true;
+		op_wait(q, op_new(q, OP_PURGE));
+	}
+	op_free(q, op);
+}
+
+/* --- all of them --- */
+
+static void (*const tells[OP_COUNT])(struct queue *, struct op *) = {
+	[OP_SUBMIT] = tell_submit,
+	[OP_MARK] = tell_done,
+	[OP_SETTLE] = tell_settle,
+	[OP_RECEIPT] = tell_receipt,
+	[OP_CANCEL] = tell_change,
+	[OP_REPLACE] = tell_change,
+	[OP_NOTICE_DONE] = tell_done,
+	[OP_NOTICE_LATER] = tell_done,
+	[OP_PURGE] = tell_purge,
+	[OP_LOCATE] = tell_locate,
+	[OP_FIND] = tell_find,
+	[OP_FIND_MSISDN] = tell_find,
+	[OP_FLIGHT] = tell_flight,
+	[OP_NOTICE] = tell_notice,
+	[OP_OVERDUE] = tell_overdue,
+	[OP_LOAD] = tell_load,
+	[OP_LOAD_NOTICES] = tell_load,
 };
+
+/* The result is in op: tells who asked, gives the op back (or uses it again). */
+static void
+op_tell(struct queue *q, struct op *op)
+{
+	tells[op->kind](q, op);
+}
+
+/* --- backup: on a thread of its own, so that nobody waits for a copy --- */
+
+struct backup {
+	struct work	 work;		/* first member: work <-> backup */
+	const struct store_driver *driver;
+	const struct store_conf *conf;
+	char		*file;
+	struct err	 err;
+	int		 rc;
+	queue_done_fn	*done;
+	void		*arg;
+};
+
+static void
+backup_run(struct work *w)
+{
+	struct backup *b = (struct backup *)w;
+
+	b->rc = b->driver->backup(b->conf, b->file, &b->err);
+}
+
+static void
+backup_done(struct work *w)
+{
+	struct backup *b = (struct backup *)w;
+
+	if (b->done != NULL)
+		b->done(b->arg, b->rc == 0 ? NULL : &b->err);
+	free(b->file);
+	free(b);
+}
+
+void
+queue_backup(struct queue *q, const char *file, queue_done_fn *done, void *arg)
+{
+	struct backup *b = calloc(1, sizeof *b);
+	struct err err = { 0 };
+
+	if (b == NULL || (b->file = strdup(file)) == NULL ||
+	    (q->copier == NULL && (q->copier = worker_new(q->loop, "backup", &err)) == NULL)) {
+		err_set(&err, ERR_SYSTEM, "backup: no memory");
+		if (b != NULL)
+			free(b->file);
+		free(b);
+		if (done != NULL)
+			done(arg, &err);
+		return;
+	}
+	b->work = (struct work){ .run = backup_run, .done = backup_done };
+	b->driver = q->writer.driver;
+	b->conf = &q->writer.conf;	/* never changes */
+	b->done = done;
+	b->arg = arg;
+	worker_submit(q->copier, &b->work);
+}
 
 /* --- no owner: messages are stored and wait --- */
 
@@ -115,459 +636,6 @@ static const struct queue_owner nobody = {
 	.trouble = nobody_trouble,	/* loaded: only after queue_start, which wants an owner */
 };
 
-/* --- operations --- */
-
-struct op *
-op_new(struct queue *q, enum op_kind kind)
-{
-	struct op *op = q->spare;
-
-	if (op != NULL) {
-		q->spare = op->next;
-		q->spare_count--;
-	} else if ((op = calloc(1, sizeof *op)) == NULL) {
-		log_line(LOG_LEVEL_PANIC, "out of memory in the queue");
-		log_flush();
-		abort();	/* what was accepted is on disk */
-	}
-	op->kind = kind;
-	op->withdrawn = op->spoiled = false;
-	op->result = STORE_OK;
-	op->err.code = ERR_NONE;
-	op->call.done = NULL;
-	op->arg = NULL;
-	op->id = op->order_key = 0;
-	memset(&op->u, 0, sizeof op->u);
-	return op;
-}
-
-static void
-op_destroy(struct op *op)
-{
-	arena_free(&op->in);
-	arena_free(&op->out);
-	free(op);
-}
-
-void
-op_free(struct queue *q, struct op *op)
-{
-	if (q->spare_count >= SPARE_MOST) {
-		op_destroy(op);
-		return;
-	}
-	arena_reset(&op->in);
-	arena_reset(&op->out);
-	op->next = q->spare;
-	q->spare = op;
-	q->spare_count++;
-}
-
-static unsigned
-op_weight(const struct op *op)
-{
-	return op->kind == OP_SUBMIT ? (unsigned)op->u.submit.n : 1;
-}
-
-void
-op_wait(struct queue *q, struct op *op)
-{
-	q->stats.open_operations++;
-	ops_add(&q->waiting, op);
-	if (!q->running && !q->closing)
-		loop_soon(q->loop, &q->turn);
-}
-
-static void
-op_over(struct queue *q, struct op *op)
-{
-	q->stats.open_operations--;
-	if (op->withdrawn)
-		op_free(q, op);
-	else
-		op_tell(q, op);
-}
-
-static void
-op_failed(struct queue *q, struct op *op, const struct err *err)
-{
-	op->result = STORE_FAILED;
-	op->err = *err;
-	op_over(q, op);
-}
-
-/* --- ids --- */
-
-static uint64_t
-ids_left(const struct ids *i)
-{
-	return (i->end - i->next) + (i->more_end - i->more);
-}
-
-uint64_t
-id_take(struct queue *q)
-{
-	struct ids *i = &q->ids;
-
-	if (i->next == i->end) {
-		i->next = i->more;
-		i->end = i->more_end;
-		i->more = i->more_end = 0;
-	}
-	return i->next < i->end ? i->next++ : 0;
-}
-
-static void
-ids_add(struct ids *i, uint64_t first, uint64_t count)
-{
-	if (i->next == i->end) {
-		i->next = first;
-		i->end = first + count;
-	} else {		/* what was in `more` is skipped: there are 2^44 */
-		i->more = first;
-		i->more_end = first + count;
-	}
-}
-
-/* In the background, before they run out. */
-static uint32_t
-ids_wanted(const struct queue *q)
-{
-	return q->ids.more == q->ids.more_end && ids_left(&q->ids) < ID_BLOCK / 2 ? ID_BLOCK : 0;
-}
-
-/* --- trouble --- */
-
-void
-queue_trouble(struct queue *q, const struct err *err)
-{
-	bool before = q->trouble;
-
-	q->trouble = true;
-	q->why = *err;
-	timer_set(q->retry, RETRY_MS);
-	if (before)
-		return;
-	log_error("%s; submissions are refused until it is over", q->why.text);
-	q->owner->trouble(q->owner_arg, true, &q->why);
-}
-
-static void
-trouble_end(struct queue *q)
-{
-	if (!q->trouble)
-		return;
-	q->trouble = q->doubt = false;
-	timer_cancel(q->retry);
-	/* what was kept is older than what waits */
-	ops_join(&q->kept, &q->waiting);
-	ops_join(&q->waiting, &q->kept);
-	log_warn("the store is well again; %u operations go on", q->waiting.count);
-	q->owner->trouble(q->owner_arg, false, NULL);
-}
-
-/* --- batches --- */
-
-static void
-batch_run(struct work *w)
-{
-	struct batch *b = (struct batch *)w;
-
-	writer_run(&((struct queue *)((char *)b - offsetof(struct queue, batch)))->writer, b);
-}
-
-static void
-batch_go(struct queue *q)
-{
-	q->running = true;
-	worker_submit(q->worker, &q->batch.work);
-}
-
-static void
-batch_empty(struct batch *b)
-{
-	ops_empty(&b->ops);
-	b->transaction = b->probe = b->doubtful = false;
-	b->want_ids = 0;
-}
-
-/* Takes from the list what fits. A submission is never split; one that needs more ids than there
- * are waits until a batch has brought them. */
-static void
-batch_fill(struct queue *q, struct op_list *from)
-{
-	struct batch *b = &q->batch;
-	unsigned weight = 0;
-	struct op *op;
-
-	while ((op = from->head) != NULL && weight < BATCH_MOST) {
-		if (op->withdrawn) {
-			op_over(q, ops_take(from));
-			continue;
-		}
-		if (op->kind == OP_SUBMIT && !op->u.submit.offered) {
-			if (op->u.submit.n > ids_left(&q->ids)) {
-				b->want_ids = (uint32_t)op->u.submit.n + ID_BLOCK;
-				break;
-			}
-			submission_offer(q, op);
-		}
-		weight += op_weight(op);
-		b->transaction |= op_fates[op->kind] != FATE_READS;
-		ops_add(&b->ops, ops_take(from));
-	}
-}
-
-/* In trouble: no transaction, but reads are served (unless the store is closed for doubt). */
-static void
-trouble_sort(struct queue *q)
-{
-	struct op_list all, later;
-	struct op *op;
-
-	/* Whoever is told no may ask again at once: that waits for the next turn. */
-	ops_empty(&all);
-	ops_join(&all, &q->waiting);
-	ops_empty(&later);
-	while ((op = ops_take(&all)) != NULL) {
-		if (op->withdrawn)
-			op_over(q, op);
-		else if (op_fates[op->kind] == FATE_STAYS)
-			ops_add(&q->kept, op);
-		else if (op_fates[op->kind] == FATE_FAILS || q->doubt)
-			op_failed(q, op, &q->why);
-		else if (q->batch.ops.count < BATCH_MOST)
-			ops_add(&q->batch.ops, op);
-		else
-			ops_add(&later, op);
-	}
-	ops_join(&later, &q->waiting);
-	ops_join(&q->waiting, &later);
-}
-
-static void
-turn_in_trouble(struct queue *q)
-{
-	if (q->doubt) {
-		trouble_sort(q);	/* in doubt nothing joins q->batch */
-		if (q->probe_now)
-			batch_go(q);
-		q->probe_now = false;
-		return;
-	}
-	batch_empty(&q->batch);
-	if (q->probe_now) {
-		q->probe_now = false;
-		batch_fill(q, &q->kept);
-		q->batch.transaction = q->batch.probe = true;
-		batch_go(q);
-		return;
-	}
-	trouble_sort(q);
-	if (q->batch.ops.head != NULL)
-		batch_go(q);
-}
-
-static void
-queue_turn(void *arg)
-{
-	struct queue *q = arg;
-
-	if (q->running)
-		return;
-	if (q->trouble) {
-		turn_in_trouble(q);
-		return;
-	}
-	batch_empty(&q->batch);
-	batch_fill(q, &q->waiting);
-	if (q->batch.want_ids == 0)
-		q->batch.want_ids = ids_wanted(q);
-	if (q->batch.ops.head != NULL || q->batch.want_ids > 0)
-		batch_go(q);
-}
-
-static void
-retry_due(void *arg)
-{
-	struct queue *q = arg;
-
-	q->probe_now = true;
-	queue_turn(q);
-}
-
-static void
-batch_tell(struct queue *q, struct op_list *ops)
-{
-	struct op *op;
-
-	while ((op = ops_take(ops)) != NULL) {
-		q->stats.operations++;
-		op_over(q, op);
-	}
-}
-
-/* Nothing of it is in. What stays goes back to the head of its list, in order. */
-static void
-batch_failed(struct queue *q, struct op_list *ops, const struct err *err)
-{
-	struct op_list stays, reads;
-	struct op *op;
-
-	ops_empty(&stays);
-	ops_empty(&reads);
-	while ((op = ops_take(ops)) != NULL) {
-		if (op->spoiled)
-			op_over(q, op);
-		else if (op_fates[op->kind] == FATE_STAYS)
-			ops_add(&stays, op);
-		else if (op_fates[op->kind] == FATE_READS)
-			ops_add(&reads, op);
-		else
-			op_failed(q, op, err);
-	}
-	ops_join(&stays, &q->kept);
-	q->kept = stays;
-	if (q->kept.head == NULL)
-		ops_empty(&q->kept);
-	ops_join(&reads, &q->waiting);
-	q->waiting = reads;
-	if (q->waiting.head == NULL)
-		ops_empty(&q->waiting);
-}
-
-/* The results of q->batch, on the loop. */
-static void
-batch_over(struct queue *q)
-{
-	struct batch *b = &q->batch;
-	struct op_list ops = b->ops;
-	bool transaction = b->transaction;
-
-	q->running = false;
-	if (b->ids_first != 0)
-		ids_add(&q->ids, b->ids_first, b->want_ids);
-	switch (b->outcome) {
-	case BATCH_DONE:
-		ops_empty(&b->ops);
-		q->stats.counts = b->counts;
-		if (transaction) {
-			q->stats.batches++;
-			trouble_end(q);
-		}
-		batch_tell(q, &ops);
-		break;
-	case BATCH_FAILED:
-		ops_empty(&b->ops);
-		q->doubt = false;
-		queue_trouble(q, &b->err);
-		batch_failed(q, &ops, &q->why);
-		break;
-	case BATCH_IN_DOUBT:
-		b->doubtful = q->doubt = true;
-		queue_trouble(q, &b->err);
-	}
-	if (!q->closing && (q->waiting.head != NULL || q->probe_now ||
-	    (!q->trouble && ids_wanted(q) > 0)))
-		loop_soon(q->loop, &q->turn);
-}
-
-static void
-batch_done(struct work *w)
-{
-	batch_over((struct queue *)((char *)w - offsetof(struct queue, batch.work)));
-}
-
-/* --- purge --- */
-
-/* After a jump of the wall clock nothing is thrown away for a while: it may be wrong now, or
- * may have been. */
-static bool
-clock_trusted(struct queue *q)
-{
-	int64_t offset = clock_wall() - clock_mono(), jump = offset - q->wall_offset;
-
-	if (jump > CLOCK_JUMP_MS || jump < -CLOCK_JUMP_MS)
-		q->purge_not_before = clock_mono() + CLOCK_DISTRUST_MS;
-	q->wall_offset = offset;
-	return clock_mono() >= q->purge_not_before;
-}
-
-static void
-purge_due(void *arg)
-{
-	struct queue *q = arg;
-
-	timer_set(q->purge, PURGE_MS);
-	if (!clock_trusted(q) || q->trouble || q->purging)
-		return;
-	q->purging = true;
-	op_wait(q, op_new(q, OP_PURGE));
-}
-
-/* --- open, start, close --- */
-
-static int
-heart_open(struct queue *q, struct err *err)
-{
-	uint64_t first;
-
-	q->retry = timer_new(q->loop, retry_due, q);
-	q->purge = timer_new(q->loop, purge_due, q);
-	if (q->retry == NULL || q->purge == NULL)
-		return err_set(err, ERR_SYSTEM, "queue: no memory");
-	if (q->writer.driver->reserve(q->writer.store, ID_BLOCK, &first, err) == -1 ||
-	    q->writer.driver->counts(q->writer.store, &q->stats.counts, err) == -1)
-		return -1;
-	ids_add(&q->ids, first, ID_BLOCK);
-	q->first_id = first;
-	snprintf(q->node, sizeof q->node, "%u", q->writer.driver->node(q->writer.store));
-	return (q->worker = worker_new(q->loop, "store", err)) != NULL ? 0 : -1;
-}
-
-static void
-heart_free(struct queue *q)
-{
-	struct op *op;
-
-	timer_free(&q->retry);
-	timer_free(&q->purge);
-	loop_not_soon(q->loop, &q->turn);
-	writer_close(&q->writer);
-	while ((op = q->spare) != NULL) {
-		q->spare = op->next;
-		op_destroy(op);
-	}
-	free(q);
-}
-
-struct queue *
-queue_open(struct loop *loop, const struct store_driver *driver, const struct store_conf *conf,
-    struct err *err)
-{
-	struct queue *q = calloc(1, sizeof *q);
-
-	if (q == NULL) {
-		err_set(err, ERR_SYSTEM, "queue: no memory");
-		return NULL;
-	}
-	q->loop = loop;
-	q->owner = &nobody;
-	q->turn = (struct soon){ .run = queue_turn, .arg = q };
-	q->batch.work = (struct work){ .run = batch_run, .done = batch_done };
-	q->wall_offset = clock_wall() - clock_mono();
-	ops_empty(&q->waiting);
-	ops_empty(&q->kept);
-	ops_empty(&q->after_load);
-	batch_empty(&q->batch);
-	if (writer_open(&q->writer, driver, conf, err) == -1 || heart_open(q, err) == -1) {
-		heart_free(q);
-		return NULL;
-	}
-	timer_set(q->purge, PURGE_FIRST_MS);
-	return q;
-}
-
 void
 queue_owner_set(struct queue *q, const struct queue_owner *owner, void *arg)
 {
@@ -575,58 +643,25 @@ queue_owner_set(struct queue *q, const struct queue_owner *owner, void *arg)
 	q->owner_arg = arg;
 }
 
-/* Without the worker: what waits is done here, one batch after the other. In trouble it is
- * tried once more and then given up; what was marked comes back as unknown after the start. */
-static void
-close_rest(struct queue *q)
+/* --- opening and closing --- */
+
+static const struct heart_calls heart_calls = { .tell = op_tell, .offer = submission_offer };
+
+struct queue *
+queue_open(struct loop *loop, const struct store_driver *driver, const struct store_conf *conf,
+    struct err *err)
 {
-	bool failed = false;
+	struct queue *q = heart_open(loop, driver, conf, &heart_calls, err);
 
-	while (!failed && (q->waiting.head != NULL || q->kept.head != NULL)) {
-		batch_empty(&q->batch);
-		ops_join(&q->kept, &q->waiting);
-		ops_join(&q->waiting, &q->kept);
-		batch_fill(q, &q->waiting);
-		writer_run(&q->writer, &q->batch);
-		failed = q->batch.outcome != BATCH_DONE;
-		if (q->batch.outcome == BATCH_IN_DOUBT)
-			q->batch.outcome = BATCH_FAILED;
-		batch_over(q);
-	}
-}
-
-static void
-drop_all(struct queue *q, struct op_list *l, const struct err *err)
-{
-	struct op *op;
-
-	while ((op = ops_take(l)) != NULL) {
-		if (op_fates[op->kind] == FATE_STAYS)
-			log_error("given up at the end, the store is in trouble: message %" PRIu64, op->id);
-		op_failed(q, op, err);
-	}
+	if (q != NULL)
+		queue_owner_set(q, NULL, NULL);
+	return q;
 }
 
 void
 queue_close(struct queue **qp)
 {
-	struct queue *q = *qp;
-	struct err stopping = { 0 };
-
-	if (q == NULL)
-		return;
-	*qp = NULL;
-	q->closing = true;
-	err_set(&stopping, ERR_BUSY, "the gateway is stopping");
-	worker_free(&q->copier);
-	worker_free(&q->worker);	/* batch_done of the running one comes from here */
-	ops_join(&q->waiting, &q->after_load);
-	if (q->doubt)
-		drop_all(q, &q->batch.ops, &q->why);
-	close_rest(q);
-	drop_all(q, &q->kept, &stopping);
-	drop_all(q, &q->waiting, &stopping);
-	heart_free(q);
+	heart_close(qp);
 }
 
 /* --- for both --- */

@@ -1,8 +1,8 @@
 /*
  * queue_inner.h - what the files of the queue share
  *
- *   queue.c         the heart: what waits, batches, trouble, ids, start and end
- *   queue_calls.c   each call: how it becomes an operation, how its result is told
+ *   queue.c         each call: how it becomes an operation, how its result is told
+ *   queue_heart.c   the heart: what waits, batches, trouble, ids, start and end
  *   queue_writer.c  the worker's side: one batch against the store
  *
  * An operation belongs to the loop while it waits and when it is done, to the worker while
@@ -202,8 +202,17 @@ struct ids {
 	uint64_t	 more, more_end;	/* the one after it */
 };
 
+/* What the heart tells those who make the operations. */
+struct heart_calls {
+	/* The result is in op, which is theirs now. */
+	void	(*tell)(struct queue *, struct op *);
+	/* A submission is about to be written; there are ids for it. */
+	void	(*offer)(struct queue *, struct op *);
+};
+
 struct queue {
 	struct loop	*loop;
+	const struct heart_calls *calls;
 	struct worker	*worker;
 	struct writer	 writer;
 	const struct queue_owner *owner;
@@ -236,15 +245,14 @@ struct queue {
 
 extern const enum op_fate op_fates[OP_COUNT];
 
+struct queue *heart_open(struct loop *, const struct store_driver *, const struct store_conf *,
+	    const struct heart_calls *, struct err *);
+void	 heart_close(struct queue **);
+
 struct op *op_new(struct queue *, enum op_kind);
 void	 op_free(struct queue *, struct op *);
 void	 op_wait(struct queue *, struct op *);	/* into the next batch */
 uint64_t id_take(struct queue *);		/* 0: none left */
 void	 queue_trouble(struct queue *, const struct err *);	/* begins, or goes on */
-
-/* The result is in op: tells who asked, gives the op back (or uses it again). */
-void	 op_tell(struct queue *, struct op *);
-/* Asks the owner which messages of a submission may leave at once; ids are there. */
-void	 submission_offer(struct queue *, struct op *);
 
 #endif

@@ -136,6 +136,7 @@ struct store_joined {
 	bool		 ripe;		/* decided now: state is RIPE, the owner finishes it */
 	uint8_t		 state;		/* enum store_receipt_state, joined over the segments */
 	uint64_t	 id, order_key;
+	uint16_t	 attempt;
 	struct text	 foreign_id, said;	/* of the receipt that decided */
 	struct text	 body;		/* packed message, when ripe or first_pending; else absent */
 	struct text	 link;

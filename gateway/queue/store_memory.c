@@ -497,6 +497,7 @@ joined_finish(struct store *s, const struct row *r, struct store_joined *joined)
 {
 	joined->id = r->in.id;
 	joined->order_key = r->in.order_key;
+	joined->attempt = r->mark.attempt;
 	if (!joined->ripe && !joined->first_pending)
 		return;
 	joined->foreign_id = arena_text(&s->texts, joined->foreign_id);

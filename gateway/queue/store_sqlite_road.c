@@ -343,6 +343,7 @@ joined_finish(struct store *s, uint64_t id, const struct hot *h, struct store_jo
 
 	joined->id = id;
 	joined->order_key = h->order_key;
+	joined->attempt = h->attempt;
 	if (!joined->ripe && !joined->first_pending)
 		return 0;
 	joined->foreign_id = arena_text(&s->texts, joined->foreign_id);

@@ -36,12 +36,10 @@ struct under_way {
 	char		 id[ID_MOST], alt[ID_MOST], said[SAID_MOST];
 };
 
-struct pending {			/* a first intermediate report, or a ripe one left by a crash */
+struct left {				/* a message that a crash left with something to be told; being read */
 	struct receipts	*receipts;
-	struct pending	*next;
+	struct left	*next;
 	uint64_t	 id, key;
-	uint16_t	 said_len, id_len;
-	char		 foreign_id[ID_MOST], said[SAID_MOST];
 };
 
 struct receipts {
@@ -50,7 +48,7 @@ struct receipts {
 	struct ledger	*ledger;
 	struct endings	*endings;
 	struct under_way *list, *spare;
-	struct pending	*pendings;	/* their messages are being read */
+	struct left	*lefts;
 	bool		 sweeping;
 	uint64_t	 unmatched;
 };
@@ -107,9 +105,9 @@ receipts_free(struct receipts **rp)
 			free(u);
 		}
 	}
-	for (struct pending *p = r->pendings, *next; p != NULL; p = next) {
-		next = p->next;
-		free(p);
+	for (struct left *l = r->lefts, *next; l != NULL; l = next) {
+		next = l->next;
+		free(l);
 	}
 	free(r);
 	*rp = NULL;
@@ -166,69 +164,19 @@ receipt_finish(struct receipts *r, const struct message *m, uint64_t key, uint8_
 	ending_settle(r->endings, m, key, &s, &event, NULL, NULL);
 }
 
-static struct pending *
-pending_new(struct receipts *r, uint64_t id, uint64_t key)
-{
-	struct pending *p = calloc(1, sizeof *p);
-
-	if (p == NULL)
-		return NULL;		/* the sweep, or the final report, comes later */
-	*p = (struct pending){ .receipts = r, .next = r->pendings, .id = id, .key = key };
-	r->pendings = p;
-	return p;
-}
-
+/* The first intermediate report: the receipt that says so is durable, the settlement that tells
+ * of it brings the notification. Decided or told meanwhile: the store refuses it. */
 static void
-pending_free(struct pending *p)
+receipt_tell(struct receipts *r, const struct message *m, uint64_t key, struct text foreign_id,
+    struct text said, struct text link, uint16_t attempt)
 {
-	struct pending **at = &p->receipts->pendings;
+	struct store_settlement s = { .state = STATE_AWAITING, .attempt = attempt,
+	    .pending = PENDING_TOLD };
+	struct report event = { .event = DLR_BUFFERED, .foreign_id = foreign_id, .answer = said };
 
-	while (*at != p)
-		at = &(*at)->next;
-	*at = p->next;
-	free(p);
-}
-
-/* --- the first intermediate report ------------------------------------------------------ */
-
-static void
-pending_read(void *arg, const struct err *err, const struct store_flight *f)
-{
-	struct pending *p = arg;
-	struct receipts *r = p->receipts;
-	struct report event = { .event = DLR_BUFFERED, .foreign_id = { p->foreign_id, p->id_len },
-	    .answer = { p->said, p->said_len } };
-	struct message *m = NULL;
-
-	/* Decided meanwhile: the final report says more. */
-	if (err == NULL && f->body.at != NULL && f->state == STATE_AWAITING &&
-	    (m = message_unpack(f->body.at, f->body.len, NULL)) != NULL) {
-		struct store_settlement s = { .state = STATE_AWAITING, .attempt = f->attempt };
-
-		m->id = p->id;
-		event_link(r, f->link, &event);
-		receipt_log(r, m, RECEIPT_PENDING, event.foreign_id);
-		ending_settle(r->endings, m, p->key, &s, &event, NULL, NULL);
-	}
-	message_free(&m);
-	pending_free(p);
-}
-
-static void
-pending_tell(struct receipts *r, const struct store_joined *j, const struct message *m)
-{
-	struct pending *p;
-
-	if ((m->dlr_mask & DLR_BUFFERED) == 0 || m->dlr_url.len == 0 ||
-	    (p = pending_new(r, j->id, j->order_key)) == NULL)
-		return;
-	p->id_len = (uint16_t)(j->foreign_id.len < ID_MOST ? j->foreign_id.len : ID_MOST);
-	p->said_len = (uint16_t)(j->said.len < SAID_MOST ? j->said.len : SAID_MOST);
-	if (p->id_len > 0)
-		memcpy(p->foreign_id, j->foreign_id.at, p->id_len);
-	if (p->said_len > 0)
-		memcpy(p->said, j->said.at, p->said_len);
-	ledger_flight(r->ledger, j->id, j->order_key, pending_read, p);
+	event_link(r, link, &event);
+	receipt_log(r, m, RECEIPT_PENDING, foreign_id);
+	ending_settle(r->endings, m, key, &s, &event, NULL, NULL);
 }
 
 void
@@ -247,7 +195,7 @@ receipts_joined(struct receipts *r, const struct store_joined *j)
 		receipt_finish(r, m, j->order_key, j->state, j->foreign_id, j->said, j->link,
 		    j->attempt);
 	else
-		pending_tell(r, j, m);
+		receipt_tell(r, m, j->order_key, j->foreign_id, j->said, j->link, j->attempt);
 	message_free(&m);
 }
 
@@ -348,19 +296,46 @@ receipts_take(struct receipts *r, struct link *l, const struct smsc_receipt *in,
 /* --- what waits too long ------------------------------------------------------------------ */
 
 static void
-ripe_read(void *arg, const struct err *err, const struct store_flight *f)
+left_free(struct left *l)
 {
-	struct pending *p = arg;
+	struct left **at = &l->receipts->lefts;
+
+	while (*at != l)
+		at = &(*at)->next;
+	*at = l->next;
+	free(l);
+}
+
+static void
+left_read(void *arg, const struct err *err, const struct store_flight *f)
+{
+	struct left *l = arg;
 	struct message *m = NULL;
 
-	if (err == NULL && f->body.at != NULL && f->state == STATE_RIPE &&
+	if (err == NULL && f->body.at != NULL && f->receipt_state != RECEIPT_NONE &&
 	    (m = message_unpack(f->body.at, f->body.len, NULL)) != NULL) {
-		m->id = p->id;
-		receipt_finish(p->receipts, m, p->key, f->receipt_state, f->receipt_id,
-		    f->receipt_said, f->link, f->attempt);
+		m->id = l->id;
+		if (f->state == STATE_RIPE)
+			receipt_finish(l->receipts, m, l->key, f->receipt_state, f->receipt_id,
+			    f->receipt_said, f->link, f->attempt);
+		else if (f->state == STATE_AWAITING)
+			receipt_tell(l->receipts, m, l->key, f->receipt_id, f->receipt_said, f->link,
+			    f->attempt);
 	}
 	message_free(&m);
-	pending_free(p);
+	left_free(l);
+}
+
+static void
+left_look(struct receipts *r, uint64_t id, uint64_t key)
+{
+	struct left *l = malloc(sizeof *l);
+
+	if (l == NULL)
+		return;			/* the next sweep comes */
+	*l = (struct left){ .receipts = r, .next = r->lefts, .id = id, .key = key };
+	r->lefts = l;
+	ledger_flight(r->ledger, id, key, left_read, l);
 }
 
 static void
@@ -381,15 +356,11 @@ overdue_read(void *arg, const struct err *err, const struct store_index *rows, s
 
 	r->sweeping = false;
 	for (size_t i = 0; err == NULL && i < n; i++) {
-		struct pending *p;
-
-		if (rows[i].state == STATE_AWAITING) {
+		if (rows[i].state == STATE_AWAITING && !rows[i].pending)
 			ending_errand(r->endings, rows[i].id, rows[i].order_key, &unknown,
 			    overdue_done, r);
-		} else if (rows[i].state == STATE_RIPE &&
-		    (p = pending_new(r, rows[i].id, rows[i].order_key)) != NULL) {
-			ledger_flight(r->ledger, p->id, p->key, ripe_read, p);
-		}
+		else
+			left_look(r, rows[i].id, rows[i].order_key);
 	}
 }
 

@@ -573,6 +573,8 @@ load_one(struct scheduler *s, const struct store_index *row)
 		t->attempt = row->attempt;
 		t->reference = row->reference;
 		t->link = links_find(s->links, row->link);
+		t->tries = row->tries;
+		t->first = row->refused;
 		t->evidence = true;	/* perhaps: the store knows */
 	}
 	if (backlog_put(s->backlog, &item) == -1)

@@ -97,8 +97,11 @@ settle_sent(struct scheduler *s, struct flight *f)
 	struct report event = { .event = DLR_SMSC_ACCEPTED, .answer = TEXT("ACK/") };
 
 	/* Without a foreign id no receipt can ever match. */
-	if (f->report && f->ids_len > 0)
+	if (f->report && f->ids_len > 0) {
 		st.state = STATE_AWAITING;
+		if ((f->message->dlr_mask & DLR_BUFFERED) != 0 && f->message->dlr_url.len > 0)
+			st.pending = PENDING_WANTED;
+	}
 	rate_add(&f->link->sms_sent, loop_now(s->loop), 1);
 	rate_add(&s->sent, loop_now(s->loop), 1);
 	settle_log(s, f, "sent", NULL);

@@ -146,6 +146,10 @@ turn_again(struct scheduler *s, struct flight *f, const struct retry_verdict *v)
 		if (t->first == 0)
 			t->first = clock_wall();
 	}
+	if (t != NULL) {
+		st.tries = t->tries;
+		st.refused = t->first;
+	}
 	deferred_log(s, f, v);
 	settle_flight(s, f, &st, NULL);
 	if (v->next == RETRY_PASS)

@@ -82,6 +82,13 @@ struct store_row {		/* put */
 	const struct store_mark *mark;	/* not NULL: STATE_SENDING in the same breath */
 };
 
+/* The first intermediate report of a message, for who wants to hear of it. */
+enum store_pending {
+	PENDING_AS_IT_WAS,
+	PENDING_WANTED,		/* somebody does: `first_pending` when it comes */
+	PENDING_TOLD		/* this settlement tells of it; TOO_LATE if it was told before */
+};
+
 enum store_answer_state { ANSWER_NONE, ANSWER_ACCEPTED, ANSWER_REFUSED, ANSWER_UNKNOWN };
 
 struct store_answer {		/* evidence: what became of one segment */
@@ -110,6 +117,9 @@ struct store_settlement {	/* a change of a message's state, all of it at once */
 	unsigned	 answer_count;
 	struct text	 domain;	/* of the foreign ids */
 	bool		 new_attempt;	/* forget the evidence of former attempts */
+	uint16_t	 tries;		/* refusals that counted so far ... */
+	wall_t		 refused;	/* ... and when the first of them came; 0: none */
+	enum store_pending pending;
 	/* STATE_FINISHED */
 	enum store_outcome outcome;
 	uint32_t	 code;		/* the network's */
@@ -132,7 +142,7 @@ struct store_receipt {		/* evidence */
 struct store_joined {
 	bool		 matched;	/* false: kept as an early receipt */
 	bool		 changed;	/* false: the same again, or after the final one */
-	bool		 first_pending;	/* the message's first intermediate report */
+	bool		 first_pending;	/* the message's first intermediate report, which is wanted */
 	bool		 ripe;		/* decided now: state is RIPE, the owner finishes it */
 	uint8_t		 state;		/* enum store_receipt_state, joined over the segments */
 	uint64_t	 id, order_key;
@@ -147,8 +157,9 @@ struct store_index {		/* what an owner keeps in memory of a message */
 	struct text	 msisdn, account, smsc, group, link;
 	enum store_state state;
 	uint8_t		 klass;
-	uint16_t	 attempt, reference;
-	wall_t		 due, expires, marked;
+	uint16_t	 attempt, reference, tries;
+	bool		 pending;	/* AWAITING: its first intermediate report is to be told */
+	wall_t		 due, expires, marked, refused;
 };
 
 struct store_flight {		/* what it needs to send it */
@@ -160,8 +171,8 @@ struct store_flight {		/* what it needs to send it */
 	uint8_t		 segments;
 	struct store_answer answers[255];	/* of the open attempt */
 	unsigned	 answer_count;
-	/* STATE_RIPE: what its receipts decided, as in store_joined (after a crash the owner
-	 * finishes it from here) */
+	/* STATE_RIPE, or AWAITING with a report to be told: what its receipts say, as in
+	 * store_joined (after a crash the owner goes on from here) */
 	uint8_t		 receipt_state;
 	struct text	 receipt_id, receipt_said;
 };
@@ -257,7 +268,8 @@ struct store_driver {
 	int		 (*load)(struct store *, uint64_t *after, unsigned most,	/* all but AWAITING and RIPE */
 			    store_index_fn *, void *arg, unsigned *seen, struct err *);
 	int		 (*overdue)(struct store *, uint64_t *after, unsigned most, wall_t now,
-			    store_index_fn *, void *arg, unsigned *seen, struct err *);	/* AWAITING past expires + 24 h; and RIPE */
+			    store_index_fn *, void *arg, unsigned *seen, struct err *);	/* AWAITING past expires + 24 h,
+					 * or with a report to be told; and RIPE */
 	int		 (*notices)(struct store *, uint64_t *after, unsigned most,
 			    store_notice_fn *, void *arg, unsigned *seen, struct err *);
 	enum store_result (*notice)(struct store *, uint64_t id, store_notice_fn *, void *arg, struct err *);

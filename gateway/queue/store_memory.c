@@ -44,7 +44,9 @@ struct row {				/* a message, from put to purge */
 	wall_t		 due;
 	uint8_t		 segments;
 	bool		 left;		/* a segment may have left */
-	bool		 pended;	/* the first intermediate report was told */
+	bool		 wanted, pended;	/* the first intermediate report: somebody wants to hear of it; it has come */
+	uint16_t	 tries;
+	wall_t		 refused;
 	struct segment_evidence *evidence;
 	unsigned	 evidence_count;
 	enum store_outcome outcome;
@@ -217,6 +219,12 @@ row_get(struct store *s, uint64_t id)
 	struct key k;
 
 	return tree_get(&s->rows, key_id(&k, id));
+}
+
+static bool
+row_to_tell(const struct row *r)	/* of its first intermediate report */
+{
+	return r->state == STATE_AWAITING && r->wanted && r->pended;
 }
 
 /* The scheduled one: not finished, not in the inbox. */
@@ -464,7 +472,7 @@ receipt_apply(struct row *r, struct segment_evidence *e, const struct store_rece
 	e->receipt = receipt->state;
 	e->said = arena_text(&r->arena, receipt->said);
 	joined->changed = true;
-	if (receipt->state == RECEIPT_PENDING && !r->pended) {
+	if (receipt->state == RECEIPT_PENDING && r->wanted && !r->pended) {
 		r->pended = true;
 		joined->first_pending = true;
 		joined->state = RECEIPT_PENDING;
@@ -592,6 +600,10 @@ row_settle(struct store *s, struct row *r, const struct store_settlement *st,
 	row_state(s, r, st->state);
 	r->mark.attempt = st->attempt;
 	r->due = st->due;
+	r->tries = st->tries;
+	r->refused = st->refused;
+	if (st->pending != PENDING_AS_IT_WAS)
+		r->wanted = st->pending == PENDING_WANTED;
 	if (st->segments != 0)
 		r->segments = st->segments;
 	if (st->state == STATE_UNKNOWN || st->state == STATE_HELD || st->state == STATE_AWAITING)
@@ -624,6 +636,8 @@ memory_settle(struct store *s, uint64_t epoch, const struct store_settlement *st
 		return STORE_FENCED;
 	if ((r = row_open(s, st->id)) == NULL)
 		return STORE_ABSENT;
+	if (st->pending == PENDING_TOLD && !row_to_tell(r))
+		return STORE_TOO_LATE;
 	r = row_change(s, r);
 	if (st->state == STATE_FINISHED)
 		row_finish(s, r, st);
@@ -788,7 +802,7 @@ want_scheduled(const struct row *r, wall_t now)
 static bool
 want_overdue(const struct row *r, wall_t now)
 {
-	return r->state == STATE_RIPE ||
+	return r->state == STATE_RIPE || row_to_tell(r) ||
 	    (r->state == STATE_AWAITING && r->in.expires + RECEIPT_PATIENCE < now);
 }
 
@@ -798,8 +812,9 @@ row_index(const struct row *r, struct store_index *x)
 	*x = (struct store_index){ .id = r->in.id, .order_key = r->in.order_key,
 	    .msisdn = r->in.msisdn, .account = r->in.account, .smsc = r->in.smsc,
 	    .group = r->in.group, .link = r->mark.link, .state = r->state, .klass = r->in.klass,
-	    .attempt = r->mark.attempt, .reference = r->mark.reference, .due = r->due,
-	    .expires = r->in.expires, .marked = r->mark.at };
+	    .attempt = r->mark.attempt, .reference = r->mark.reference, .tries = r->tries,
+	    .pending = row_to_tell(r), .due = r->due, .expires = r->in.expires,
+	    .marked = r->mark.at, .refused = r->refused };
 }
 
 static void
@@ -899,7 +914,7 @@ memory_flight(struct store *s, uint64_t id, uint64_t order_key, struct store_fli
 	for (unsigned i = 0; i < r->evidence_count; i++)
 		if (r->evidence[i].attempt == r->mark.attempt && f->answer_count < 255)
 			f->answers[f->answer_count++] = r->evidence[i].answer;
-	if (r->state == STATE_RIPE) {
+	if (r->state == STATE_RIPE || row_to_tell(r)) {
 		j = row_join(r);
 		f->receipt_state = j.state;
 		f->receipt_id = j.foreign_id;

@@ -51,7 +51,8 @@ static const char *const sql_texts[SQL_COUNT] = {
 
 	[SQL_HOT] = "SELECT state, flags, attempt, segs, t, key FROM q WHERE id=?1",
 	[SQL_MARK] = "UPDATE q SET state=?2, flags=?3, attempt=?4, ref=?5, t=?6, link=?7 WHERE id=?1",
-	[SQL_SETTLE] = "UPDATE q SET state=?2, flags=?3, attempt=?4, segs=?5, due=?6 WHERE id=?1",
+	[SQL_SETTLE] = "UPDATE q SET state=?2, flags=?3, attempt=?4, segs=?5, due=?6, tries=?7, "
+	    "refused=?8 WHERE id=?1",
 	[SQL_STATE] = "UPDATE q SET state=?2, flags=?3 WHERE id=?1",
 	[SQL_REPLACE_BODY] = "UPDATE m SET body=?2 WHERE id=?1",
 	[SQL_REPLACE_HOT] = "UPDATE q SET expires=?2 WHERE id=?1",
@@ -95,8 +96,8 @@ static const char *const sql_texts[SQL_COUNT] = {
 	    "ORDER BY id LIMIT ?2",
 
 	[SQL_LINK_BODY] = "SELECT link, body FROM q JOIN m ON m.id=q.id WHERE q.id=?1",
-	[SQL_LOAD] = "SELECT id, state, key, klass, attempt, ref, due, expires, t, msisdn, account, "
-	    "smsc, grp, link FROM q WHERE id>?1 ORDER BY id LIMIT ?2",
+	[SQL_LOAD] = "SELECT id, state, flags, expires, key, klass, attempt, ref, tries, due, t, refused, "
+	    "msisdn, account, smsc, grp, link FROM q WHERE id>?1 ORDER BY id LIMIT ?2",
 	[SQL_FLIGHT] = "SELECT state, flags, attempt, ref, segs, link, body FROM q JOIN m ON m.id=q.id "
 	    "WHERE q.id=?1",
 	[SQL_FIND_HOT] = "SELECT key, msisdn, account, push_id, link, attempt, accepted, expires, "

@@ -73,6 +73,9 @@ static const char *const schema_steps[] = {
 	"    key INTEGER NOT NULL, klass INTEGER NOT NULL, due INTEGER NOT NULL,"
 	"    expires INTEGER NOT NULL, accepted INTEGER NOT NULL, msisdn TEXT, account TEXT,"
 	"    push_id TEXT, smsc TEXT, grp TEXT);",
+
+	"ALTER TABLE q ADD COLUMN tries INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE q ADD COLUMN refused INTEGER NOT NULL DEFAULT 0;",
 };
 enum { SCHEMA_VERSION = sizeof schema_steps / sizeof *schema_steps };
 

@@ -49,8 +49,10 @@ struct store {
 };
 
 enum { HOT_LEFT = 1,		/* a segment may have left */
-    HOT_PENDED = 2,		/* the first intermediate report was told */
-    HOT_EVIDENCE = 4 };		/* there are rows in s */
+    HOT_PENDED = 2,		/* the first intermediate report has come */
+    HOT_EVIDENCE = 4,		/* there are rows in s */
+    HOT_WANTED = 8 };		/* somebody wants to hear of it, and has not yet */
+enum { HOT_TO_TELL = HOT_PENDED | HOT_WANTED };
 
 enum { MSISDN_BLOCK_BITS = 12 };
 

@@ -24,22 +24,23 @@ index_take(struct bind *b, struct store_index *x)
 	x->klass = (uint8_t)take_int(b);
 	x->attempt = (uint16_t)take_int(b);
 	x->reference = (uint16_t)take_int(b);
+	x->tries = (uint16_t)take_int(b);
 	x->due = take_int(b);
-	x->expires = take_int(b);
 	x->marked = take_int(b);
+	x->refused = take_int(b);
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
 		*texts[i] = take_text(b);
 }
 
-typedef bool index_want_fn(enum store_state, wall_t expires, wall_t now);
+typedef bool index_want_fn(const struct store_index *, wall_t now);	/* state, pending, expires */
 
 static int
 index_scan(struct store *s, uint64_t *after, unsigned most, index_want_fn *want, wall_t now,
     store_index_fn *show, void *arg, unsigned *seen, struct err *err)
 {
-	enum { EXPIRES = 7 };		/* its column in SQL_LOAD */
 	struct bind b = sql(s, SQL_LOAD);
 	struct store_index x;
+	unsigned flags;
 	int more;
 
 	arena_reset(&s->texts);
@@ -50,7 +51,10 @@ index_scan(struct store *s, uint64_t *after, unsigned most, index_want_fn *want,
 		++*seen;
 		x.id = *after = (uint64_t)take_int(&b);
 		x.state = (enum store_state)take_int(&b);
-		if (!want(x.state, sqlite3_column_int64(b.st, EXPIRES), now))
+		flags = (unsigned)take_int(&b);
+		x.pending = x.state == STATE_AWAITING && (flags & HOT_TO_TELL) == HOT_TO_TELL;
+		x.expires = take_int(&b);
+		if (!want(&x, now))
 			continue;
 		index_take(&b, &x);
 		show(arg, &x);
@@ -59,18 +63,17 @@ index_scan(struct store *s, uint64_t *after, unsigned most, index_want_fn *want,
 }
 
 static bool
-want_scheduled(enum store_state state, wall_t expires, wall_t now)
+want_scheduled(const struct store_index *x, wall_t now)
 {
-	(void)expires;
 	(void)now;
-	return state != STATE_AWAITING && state != STATE_RIPE;
+	return x->state != STATE_AWAITING && x->state != STATE_RIPE;
 }
 
 static bool
-want_overdue(enum store_state state, wall_t expires, wall_t now)
+want_overdue(const struct store_index *x, wall_t now)
 {
-	return state == STATE_RIPE ||
-	    (state == STATE_AWAITING && expires + RECEIPT_PATIENCE < now);
+	return x->state == STATE_RIPE || x->pending ||
+	    (x->state == STATE_AWAITING && x->expires + RECEIPT_PATIENCE < now);
 }
 
 int
@@ -210,7 +213,8 @@ look_flight(struct store *s, uint64_t id, uint64_t order_key, struct store_fligh
 		return STORE_OK;
 	if (flight_answers(s, id, f, err) == -1)
 		return STORE_FAILED;
-	if (f->state != STATE_RIPE)
+	if (f->state != STATE_RIPE &&
+	    (f->state != STATE_AWAITING || (flags & HOT_TO_TELL) != HOT_TO_TELL))
 		return STORE_OK;
 	if (look_join(s, id, f->attempt, &join, err) == -1)
 		return STORE_FAILED;

@@ -301,7 +301,7 @@ receipt_apply(struct store *s, uint64_t id, struct hot *h, unsigned segment,
 	if (evidence_receipt(s, id, h->attempt, segment, r, err) == -1)
 		return -1;
 	joined->changed = true;
-	if (r->state == RECEIPT_PENDING && !(h->flags & HOT_PENDED)) {
+	if (r->state == RECEIPT_PENDING && (h->flags & HOT_TO_TELL) == HOT_WANTED) {
 		h->flags |= HOT_PENDED;
 		joined->first_pending = true;
 		joined->state = RECEIPT_PENDING;
@@ -503,6 +503,8 @@ hot_settle(struct store *s, const struct hot *h, const struct store_settlement *
 	bind_int(&b, h->attempt);
 	bind_int(&b, h->segments);
 	bind_int(&b, st->due);
+	bind_int(&b, st->tries);
+	bind_int(&b, st->refused);
 	return sql_run(s, &b, err);
 }
 
@@ -521,6 +523,10 @@ settle_open(struct store *s, struct hot *h, const struct store_settlement *st,
 		h->flags |= HOT_LEFT;
 	if (st->answer_count > 0)
 		h->flags |= HOT_EVIDENCE;
+	if (st->pending == PENDING_WANTED)
+		h->flags |= HOT_WANTED;
+	else if (st->pending == PENDING_TOLD)
+		h->flags &= ~(unsigned)HOT_WANTED;
 	if (st->new_attempt && before && evidence_drop_former(s, st->id, st->attempt, err) == -1)
 		return -1;
 	for (unsigned i = 0; i < st->answer_count; i++)
@@ -553,6 +559,9 @@ road_settle(struct store *s, uint64_t epoch, const struct store_settlement *st,
 		return STORE_FENCED;
 	if ((found = hot_read(s, st->id, &h, err)) != STORE_OK)
 		return found;
+	if (st->pending == PENDING_TOLD && (h.state != STATE_AWAITING ||
+	    (h.flags & HOT_TO_TELL) != HOT_TO_TELL))
+		return STORE_TOO_LATE;
 	rc = st->state == STATE_FINISHED ? hot_finish(s, &h, st, err) :
 	    settle_open(s, &h, st, joined, err);
 	for (unsigned i = 0; rc == 0 && i < st->notice_count; i++)

@@ -1226,6 +1226,75 @@ test_recovery(void **state)
 	}
 }
 
+/* A receipt was durable, the process ended before anybody was told of it. */
+static void
+test_receipt_left_by_a_crash(void **state)
+{
+	static const struct {
+		const char	*name, *call;
+		uint8_t		 receipt;
+	} rows[] = {
+		{ "on its way",	"http://h/?4&id1&X", RECEIPT_PENDING },
+		{ "delivered",	"http://h/?1&id1&X", RECEIPT_DELIVERED },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		char folder[] = "/tmp/dispatch-test-XXXXXX", path[64];
+
+		assert_non_null(mkdtemp(folder));
+		snprintf(path, sizeof path, "%s/k.db", folder);
+		house_close();
+		house_open(&store_sqlite, path);
+		sent_count = stored = calls_count = ids = 0;
+		start(one_link);
+		SUBMIT(.to = "+44790", .mask = 7, .url = "http://h/?%d&%F&%A");
+		UNTIL(stored == 1 && look(0)->state == STATE_AWAITING);
+		queue_receipt(queue, &(struct store_receipt){ .domain = TEXT("a"),
+		    .foreign_id = TEXT("id1"), .said = TEXT("X"), .state = rows[i].receipt,
+		    .at = clock_wall() }, NULL, NULL);
+		house_close();
+		assert_int_equal(calls_count, 0);
+		house_open(&store_sqlite, path);
+		start(one_link);
+		UNTIL(calls_count == 1);
+		if (strcmp(calls[0].url, rows[i].call) != 0)
+			fail_msg("%s: %s", rows[i].name, calls[0].url);
+		assert_int_equal(look(0)->attempt, 1);
+		house_close();
+		remove_store(folder);
+		house_open(&store_memory, NULL);
+	}
+}
+
+/* How often it was refused, and since when, is not forgotten at a start. */
+static void
+test_tries_survive(void **state)
+{
+	char folder[] = "/tmp/dispatch-test-XXXXXX", path[64];
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	snprintf(path, sizeof path, "%s/k.db", folder);
+	script = always_later;
+	settings.resend_retry = 2;
+	settings.resend_freq_s = 1;
+	for (unsigned start_no = 0; start_no < 2; start_no++) {
+		house_close();
+		house_open(&store_sqlite, path);
+		start(one_link);
+		if (start_no == 0)
+			SUBMIT(.to = "+44790");
+		UNTIL(sent_count == start_no + 1);
+		UNTIL(stored == 1 && look(0)->state == STATE_WAITING);
+	}
+	UNTIL(FINISHED(0, OUTCOME_REJECTED));
+	assert_int_equal(sent_count, 3);
+	house_close();
+	remove_store(folder);
+	house_open(&store_memory, NULL);
+}
+
 /* --- time ---------------------------------------------------------------------------------- */
 
 static void
@@ -1741,6 +1810,7 @@ main(void)
 		TEST(test_unsettled_bound), TEST(test_password_text_does_not_wait),
 		TEST(test_unknown_resend), TEST(test_unknown_link_gone),
 		TEST(test_unknown_policies), TEST(test_late_answer), TEST(test_recovery),
+		TEST(test_receipt_left_by_a_crash), TEST(test_tries_survive),
 		TEST(test_expiry), TEST(test_deferred),
 		TEST(test_reports), TEST(test_receipts_of_segments),
 		TEST(test_receipt_before_answer), TEST(test_receipt_ids),

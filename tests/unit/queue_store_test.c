@@ -253,7 +253,23 @@ await(struct fixture *f, uint64_t id, unsigned n, const char *const *foreign)
 		    .state = ANSWER_ACCEPTED, .foreign_id = text_of(foreign[i]) };
 	return settle(f, &(struct store_settlement){ .id = id, .order_key = plain.order_key,
 	    .state = STATE_AWAITING, .attempt = 1, .at = 3000, .segments = (uint8_t)n,
-	    .answers = answers, .answer_count = n, .domain = TEXT("dom") });
+	    .answers = answers, .answer_count = n, .domain = TEXT("dom"), .pending = PENDING_WANTED });
+}
+
+struct loaded {
+	struct store_index rows[16];
+	unsigned	 n;
+	bool		 texts;
+};
+
+static void
+loaded_one(void *arg, const struct store_index *x)
+{
+	struct loaded *l = arg;
+
+	l->rows[l->n++ % 16] = *x;
+	l->texts = text_is(x->msisdn, "+358401") && text_is(x->account, "alice") &&
+	    text_is(x->smsc, "vf1") && text_is(x->group, "g");
 }
 
 /* --- transactions --- */
@@ -714,6 +730,57 @@ test_receipt_tells_the_owner(void **state)
 	assert_text(flight.body, "body\0of one");
 }
 
+/* A crash may come between the first intermediate report and whoever tells of it. */
+static void
+test_pending_is_told_once(void **state)
+{
+	struct fixture *f = *state;
+	struct store_settlement told = { .id = 1, .order_key = plain.order_key, .attempt = 1,
+	    .state = STATE_AWAITING, .at = 6000, .pending = PENDING_TOLD };
+	static struct store_flight flight;
+	struct loaded l = { 0 };
+	struct err err = { 0 };
+	uint64_t after = 0;
+	unsigned seen;
+
+	begin(f);
+	put_id(f, 1);
+	mark_id(f, 1, 1);
+	await(f, 1, 2, (const char *const[]){ "f1", "f2" });
+	assert_int_equal(f->d->settle(f->s, 1, &told, NULL, &err), STORE_TOO_LATE);	/* of what? */
+	assert_true(receipt(f, "f1", RECEIPT_PENDING, 5000).first_pending);
+	commit(f);
+	reopen(f);
+	assert_int_equal(f->d->overdue(f->s, &after, 10, 5000, loaded_one, &l, &seen, &err), 0);
+	assert_int_equal(l.n, 1);
+	assert_true(l.rows[0].pending);
+	assert_int_equal(l.rows[0].state, STATE_AWAITING);
+	ok(f->d->flight(f->s, 1, plain.order_key, &flight, &err), &err);
+	assert_int_equal(flight.receipt_state, RECEIPT_PENDING);
+	assert_text(flight.receipt_id, "f1");
+	assert_text(flight.receipt_said, "stat:DELIVRD");
+	begin(f);
+	settle(f, &told);
+	assert_int_equal(f->d->settle(f->s, 1, &told, NULL, &err), STORE_TOO_LATE);	/* again */
+	assert_false(receipt(f, "f2", RECEIPT_PENDING, 5000).first_pending);
+	commit(f);
+	after = l.n = 0;
+	assert_int_equal(f->d->overdue(f->s, &after, 10, 5000, loaded_one, &l, &seen, &err), 0);
+	assert_int_equal(l.n, 0);
+	begin(f);
+	put_id(f, 2);		/* nobody wants to hear of this one */
+	mark_id(f, 2, 1);
+	told.id = 2;
+	told.pending = PENDING_AS_IT_WAS;
+	told.answers = &(struct store_answer){ .segment = 1, .state = ANSWER_ACCEPTED,
+	    .foreign_id = TEXT("f3") };
+	told.answer_count = 1;
+	told.domain = TEXT("dom");
+	settle(f, &told);
+	assert_false(receipt(f, "f3", RECEIPT_PENDING, 5000).first_pending);
+	commit(f);
+}
+
 static void
 test_early_receipts(void **state)
 {
@@ -1038,22 +1105,6 @@ test_notices(void **state)
 
 /* --- reading --- */
 
-struct loaded {
-	struct store_index rows[16];
-	unsigned	 n;
-	bool		 texts;
-};
-
-static void
-loaded_one(void *arg, const struct store_index *x)
-{
-	struct loaded *l = arg;
-
-	l->rows[l->n++ % 16] = *x;
-	l->texts = text_is(x->msisdn, "+358401") && text_is(x->account, "alice") &&
-	    text_is(x->smsc, "vf1") && text_is(x->group, "g");
-}
-
 static void
 test_load(void **state)
 {
@@ -1071,7 +1122,8 @@ test_load(void **state)
 		mark_id(f, id, 1);
 		if (states[id - 1] != STATE_SENDING)
 			settle(f, &(struct store_settlement){ .id = id, .order_key = plain.order_key,
-			    .state = states[id - 1], .attempt = 1, .due = 1234 });
+			    .state = states[id - 1], .attempt = 1, .due = 1234, .tries = (uint16_t)id,
+			    .refused = 5 });
 	}
 	put_id(f, 7);
 	finish(f, 7, 100);
@@ -1094,6 +1146,8 @@ test_load(void **state)
 	assert_true(l.rows[1].order_key == plain.order_key);
 	assert_int_equal(l.rows[2].state, STATE_UNKNOWN);
 	assert_int_equal(l.rows[2].due, 1234);
+	assert_int_equal(l.rows[2].tries, 3);
+	assert_int_equal(l.rows[2].refused, 5);
 	assert_int_equal(l.rows[3].state, STATE_HELD);
 	assert_int_equal(l.rows[4].id, 6);
 	assert_int_equal(counts(f).waiting, 2);
@@ -1278,7 +1332,8 @@ random_settle(const struct store_driver *d, struct store *s, unsigned seed, uint
 	struct store_settlement st = { .id = id, .order_key = plain.order_key, .answers = answers,
 	    .domain = TEXT("dom"), .segments = (uint8_t)(1 + seed % 3), .due = seed % 1000,
 	    .at = 1000 + seed % 5000, .outcome = OUTCOME_FAILED, .attempt = (uint16_t)(1 + seed / 7 % 2),
-	    .new_attempt = seed / 11 % 4 == 0, .state = to[seed / 13 % 6] };
+	    .new_attempt = seed / 11 % 4 == 0, .state = to[seed / 13 % 6],
+	    .pending = (enum store_pending)(seed / 17 % 3) };
 	struct err err = { 0 };
 
 	st.answer_count = seed / 17 % 4;
@@ -1394,6 +1449,7 @@ static const struct {
 	T(test_new_attempt),
 	T(test_receipts),
 	T(test_receipt_tells_the_owner),
+	T(test_pending_is_told_once),
 	T(test_early_receipts),
 	T(test_early_pending),
 	T(test_early_receipt_of_an_older_message),
@@ -1489,9 +1545,15 @@ test_schema_versions(void **state)
 	f->d->close(&f->s);
 	sql_on(f->path, "PRAGMA user_version=1000");
 	expect_refused(f->path, "newer kantele");
-	sql_on(f->path, "PRAGMA user_version=1");
+	/* as version 1 was: raised, nothing lost */
+	sql_on(f->path, "ALTER TABLE q DROP COLUMN tries; ALTER TABLE q DROP COLUMN refused;"
+	    "PRAGMA user_version=1");
 	fixture_open(f);
 	ok(f->d->find(f->s, 1, &v, &err), &err);
+	begin(f);
+	mark_id(f, 1, 1);
+	settle(f, &(struct store_settlement){ .id = 1, .order_key = plain.order_key, .tries = 7 });
+	commit(f);
 
 	/* an empty file that somebody made is a new store */
 	f->d->close(&f->s);

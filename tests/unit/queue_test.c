@@ -847,7 +847,8 @@ test_receipts_and_notices(void **state)
 	assert_false(f->joined.matched);
 	queue_settle(f->queue, &(struct store_settlement){ .id = id, .order_key = key_of("+1"),
 	    .state = STATE_AWAITING, .attempt = 1, .segments = 1, .answers = &answer,
-	    .answer_count = 1, .domain = TEXT("dom"), .notices = &n, .notice_count = 1 }, on_joined, f);
+	    .answer_count = 1, .domain = TEXT("dom"), .notices = &n, .notice_count = 1,
+	    .pending = PENDING_WANTED }, on_joined, f);
 	memset(url, '!', sizeof url - 1);			/* it has copied all of it */
 	memset(fid, '!', sizeof fid - 1);
 	wait_for(f, 1);

@@ -22,6 +22,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "dispatch/ages.h"
 
 enum {
 	SLAB_BITS = 12, SLAB = 1 << SLAB_BITS,
@@ -119,6 +120,7 @@ struct backlog {
 	size_t		 waiting, in_turn;
 	wall_t		 now, base;
 	uint64_t	 sweep;		/* where backlog_expired goes on */
+	struct ages	 ages;
 };
 
 static const uint8_t weights[CLASSES] = {
@@ -993,6 +995,7 @@ backlog_free(struct backlog **bp)
 	pool_empty(&b->items);
 	pool_empty(&b->mores);
 	pool_empty(&b->lists);
+	ages_free(&b->ages);
 	for (uint32_t i = 0; i < b->segments; i++)
 		free(b->buckets[i]);
 	free(b->buckets);
@@ -1018,6 +1021,7 @@ backlog_add(struct backlog *b, const struct backlog_item *i, enum core_state sta
 		return -1;
 	if (lane_append(b, n, &c) == -1)
 		return -1;		/* an item of a lane that was there: nothing to undo */
+	ages_enter(&b->ages, i->id, i->accepted);
 	if (state == CORE_IN_TURN)
 		lane_at(b, n)->turn = true;
 	lane_place(b, n);
@@ -1142,6 +1146,7 @@ backlog_cut(struct backlog *b, uint32_t n, uint32_t place, uint32_t before)
 {
 	struct lane *l = lane_at(b, n);
 
+	ages_leave(&b->ages, core_at(b, l, place)->id);
 	if (core_at(b, l, place)->state == CORE_IN_TURN)
 		l->turn = false;
 	if (l->next == 0) {		/* the last one: leave lists while its due is still known */
@@ -1338,11 +1343,17 @@ backlog_count_link(const struct backlog *b, unsigned link)
 	return n;
 }
 
+wall_t
+backlog_oldest(const struct backlog *b)
+{
+	return ages_oldest(&b->ages);
+}
+
 size_t
 backlog_octets(const struct backlog *b)
 {
 	size_t n = sizeof *b + pool_octets(&b->lanes) + pool_octets(&b->items) +
-	    pool_octets(&b->mores) + pool_octets(&b->lists) + b->texts;
+	    pool_octets(&b->mores) + pool_octets(&b->lists) + b->texts + ages_octets(&b->ages);
 
 	n += b->segments * (SLAB * sizeof **b->buckets + sizeof *b->buckets);
 	n += b->heap_room * sizeof *b->heap + b->route_room * sizeof *b->routes +

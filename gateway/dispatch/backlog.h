@@ -39,7 +39,7 @@ struct backlog_item {
 	uint16_t	 group;		/* 0: none; hash of the ordered group otherwise */
 	bool		 aside;		/* put: until `due` it steps aside instead of holding its lane */
 	wall_t		 due;		/* 0: at once */
-	wall_t		 expires;
+	wall_t		 expires, accepted;	/* accepted: put only, for backlog_oldest */
 };
 
 struct backlog	*backlog_new(void);
@@ -90,6 +90,7 @@ void		 backlog_expired(struct backlog *, wall_t now, size_t most,
 size_t		 backlog_count(const struct backlog *);
 size_t		 backlog_count_route(const struct backlog *, unsigned route);
 size_t		 backlog_count_link(const struct backlog *, unsigned link);	/* of the routes it may serve */
+wall_t		 backlog_oldest(const struct backlog *);	/* acceptance, 10 s early at most; 0: none */
 size_t		 backlog_octets(const struct backlog *);	/* of memory */
 
 #endif

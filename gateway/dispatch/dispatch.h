@@ -82,7 +82,7 @@ struct link_status {
 struct dispatch_status {
 	uint64_t	 waiting, in_flight, awaiting, notices, notices_failed;
 	uint64_t	 possible_duplicates, recovered_in_flight, receipts_unmatched;
-	wall_t		 oldest;		/* acceptance of the oldest waiting message seen; 0: none */
+	wall_t		 oldest;		/* acceptance of the oldest message that has not left; 0: none */
 	struct rate	 sms_sent, sms_received, dlr_received, callbacks;
 	bool		 loading;
 };

@@ -113,7 +113,8 @@ routing_item(struct scheduler *s, const struct message *m, uint64_t key, struct 
 	*i = (struct backlog_item){ .id = m->id, .key = key, .klass = m->klass,
 	    .route = (uint16_t)routing_of(s, m->smsc, m->msisdn, &never),
 	    .flow = routing_flow(s, m->account), .group = routing_group(m->group),
-	    .due = m->not_before, .aside = m->not_before > 0, .expires = m->expires };
+	    .due = m->not_before, .aside = m->not_before > 0, .expires = m->expires,
+	    .accepted = m->accepted };
 }
 
 bool

@@ -556,7 +556,8 @@ static void
 load_one(struct scheduler *s, const struct store_index *row)
 {
 	struct message like = { .id = row->id, .account = row->account, .msisdn = row->msisdn,
-	    .smsc = row->smsc, .group = row->group, .klass = row->klass, .expires = row->expires };
+	    .smsc = row->smsc, .group = row->group, .klass = row->klass, .accepted = row->accepted,
+	    .expires = row->expires };
 	struct backlog_item item;
 	struct trial *t;
 
@@ -668,8 +669,6 @@ scheduler_tick(struct scheduler *s, bool clock_trusted)
 		backlog_expired(s->backlog, clock_wall(), sweep > SWEEP_LEAST ? sweep : SWEEP_LEAST,
 		    expired_waiting, s);
 	doubt_check(s);
-	if (backlog_count(s->backlog) == 0)
-		s->oldest = 0;
 	scheduler_soon(s);
 }
 
@@ -682,7 +681,7 @@ scheduler_status(const struct scheduler *s, struct dispatch_status *out)
 		out->in_flight -= links_at(s->links, i)->late_count;
 	out->possible_duplicates = s->possible_duplicates;
 	out->recovered_in_flight = s->recovered;
-	out->oldest = s->oldest;
+	out->oldest = backlog_oldest(s->backlog);
 	out->loading = !s->loaded;
 }
 

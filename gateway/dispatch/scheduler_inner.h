@@ -73,7 +73,6 @@ struct scheduler {
 
 	bool		 loading, loaded, stopped, trouble, clock_trusted;
 	uint64_t	 possible_duplicates, recovered;
-	wall_t		 oldest;	/* acceptance of the last one that had waited */
 	struct rate	 sent;
 };
 

@@ -74,8 +74,6 @@ turn_begin(struct scheduler *s, struct flight *f)
 		turn_return(s, f);
 		return;
 	}
-	if (backlog_count(s->backlog) > 0)
-		s->oldest = f->message->accepted;
 	scheduler_soon(s);
 }
 

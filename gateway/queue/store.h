@@ -159,7 +159,7 @@ struct store_index {		/* what an owner keeps in memory of a message */
 	uint8_t		 klass;
 	uint16_t	 attempt, reference, tries;
 	bool		 pending;	/* AWAITING: its first intermediate report is to be told */
-	wall_t		 due, expires, marked, refused;
+	wall_t		 due, accepted, expires, marked, refused;
 };
 
 struct store_flight {		/* what it needs to send it */

@@ -813,7 +813,8 @@ row_index(const struct row *r, struct store_index *x)
 	    .msisdn = r->in.msisdn, .account = r->in.account, .smsc = r->in.smsc,
 	    .group = r->in.group, .link = r->mark.link, .state = r->state, .klass = r->in.klass,
 	    .attempt = r->mark.attempt, .reference = r->mark.reference, .tries = r->tries,
-	    .pending = row_to_tell(r), .due = r->due, .expires = r->in.expires,
+	    .pending = row_to_tell(r), .due = r->due, .accepted = r->in.accepted,
+	    .expires = r->in.expires,
 	    .marked = r->mark.at, .refused = r->refused };
 }
 

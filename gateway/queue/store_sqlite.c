@@ -96,8 +96,8 @@ static const char *const sql_texts[SQL_COUNT] = {
 	    "ORDER BY id LIMIT ?2",
 
 	[SQL_LINK_BODY] = "SELECT link, body FROM q JOIN m ON m.id=q.id WHERE q.id=?1",
-	[SQL_LOAD] = "SELECT id, state, flags, expires, key, klass, attempt, ref, tries, due, t, refused, "
-	    "msisdn, account, smsc, grp, link FROM q WHERE id>?1 ORDER BY id LIMIT ?2",
+	[SQL_LOAD] = "SELECT id, state, flags, expires, key, klass, attempt, ref, tries, due, accepted, t, "
+	    "refused, msisdn, account, smsc, grp, link FROM q WHERE id>?1 ORDER BY id LIMIT ?2",
 	[SQL_FLIGHT] = "SELECT state, flags, attempt, ref, segs, link, body FROM q JOIN m ON m.id=q.id "
 	    "WHERE q.id=?1",
 	[SQL_FIND_HOT] = "SELECT key, msisdn, account, push_id, link, attempt, accepted, expires, "

@@ -26,6 +26,7 @@ index_take(struct bind *b, struct store_index *x)
 	x->reference = (uint16_t)take_int(b);
 	x->tries = (uint16_t)take_int(b);
 	x->due = take_int(b);
+	x->accepted = take_int(b);
 	x->marked = take_int(b);
 	x->refused = take_int(b);
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)

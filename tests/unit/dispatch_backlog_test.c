@@ -16,6 +16,7 @@
 
 #include <cmocka.h>
 
+#include "dispatch/ages.h"
 #include "dispatch/backlog.h"
 
 enum { KEYS = 7, LINKS = 4, MODEL_MOST = 400, STEPS = 100000, ROUTES = 5 };
@@ -142,6 +143,7 @@ step_put(struct backlog *b, uint64_t id, bool in_turn)
 		.route = (uint16_t)draw(ROUTES), .flow = (uint16_t)draw(3),
 		.group = draw(3) == 0 ? (uint16_t)(0xfff0 + draw(3)) : 0,
 		.aside = draw(4) == 0, .expires = draw(3) == 0 ? model.now + 1000 : 0,
+		.accepted = model.now,
 	}, .state = MODEL_WAITS };
 
 	if (model.count == MODEL_MOST)
@@ -288,6 +290,18 @@ model_start(struct backlog *b)
 	assert_int_equal(backlog_flow(b, "bob", 3), 2);
 }
 
+/* Never too late, and early by no more than what it promises. */
+static void
+model_oldest(const struct backlog *b)
+{
+	wall_t oldest = 0, says = backlog_oldest(b);
+
+	for (size_t i = 0; i < model.count; i++)
+		if (oldest == 0 || model.items[i].item.accepted < oldest)
+			oldest = model.items[i].item.accepted;
+	assert_true(says <= oldest && says > oldest - AGES_STEP_MS);
+}
+
 static void
 random_steps(uint32_t start, unsigned steps, unsigned puts)
 {
@@ -300,7 +314,7 @@ random_steps(uint32_t start, unsigned steps, unsigned puts)
 		size_t turns = 0, routes = 0;
 
 		if (what < puts)
-			step_put(b, i + 1, draw(8) == 0);
+			step_put(b, (uint64_t)draw(3) << 44 | (i + 1), draw(8) == 0);	/* of three nodes */
 		else if (what < 60)
 			step_take(b, draw(LINKS));
 		else if (what < 85)
@@ -313,6 +327,7 @@ random_steps(uint32_t start, unsigned steps, unsigned puts)
 			routes += backlog_count_route(b, r);
 		assert_int_equal(backlog_count(b), model.count - turns);
 		assert_int_equal(routes, model.count - turns);
+		model_oldest(b);
 	}
 	backlog_free(&b);
 }

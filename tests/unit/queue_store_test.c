@@ -1142,6 +1142,7 @@ test_load(void **state)
 	assert_int_equal(l.rows[1].reference, 77);
 	assert_int_equal(l.rows[1].marked, 2000);
 	assert_int_equal(l.rows[1].expires, 5000);
+	assert_int_equal(l.rows[1].accepted, 1000);
 	assert_int_equal(l.rows[1].klass, 1);
 	assert_true(l.rows[1].order_key == plain.order_key);
 	assert_int_equal(l.rows[2].state, STATE_UNKNOWN);

@@ -350,6 +350,13 @@ dispatch_mode(struct dispatch *d, enum dispatch_mode mode)
 	scheduler_stop(d->scheduler, mode == DISPATCH_SUSPENDED || d->draining);
 }
 
+void
+dispatch_decide(struct dispatch *d, uint64_t id, uint64_t order_key, enum dispatch_verdict verdict,
+    dispatch_decided_fn *done, void *arg)
+{
+	scheduler_decide(d->scheduler, id, order_key, verdict, done, arg);
+}
+
 /* --- closing ------------------------------------------------------------------------------- */
 
 static void

@@ -9,7 +9,9 @@
  * late answer settles the message if nothing else happened to it meanwhile: accepted finishes it,
  * refused lets it wait again, and then nothing is counted as a possible duplicate.
  *
- * Knows:     the three policies, late answers.
+ * What is held waits for a late answer, or for a person's word.
+ *
+ * Knows:     the three policies, late answers, decisions.
  * Does not:  know why an outcome is unknown.
  * Owns:      lists of what waits for its link; late flights.
  * Threads:   the loop.
@@ -206,7 +208,7 @@ late_read(void *arg, const struct err *err, const struct store_flight *row)
 	struct flight *f = arg;
 	struct scheduler *s = f->scheduler;
 
-	if (err == NULL && row->body.at != NULL)
+	if (err == NULL && row->body.at != NULL && (!f->overtaken || row->state == STATE_HELD))
 		f->message = message_unpack(row->body.at, row->body.len, NULL);
 	if (f->message == NULL) {		/* trouble, or gone: it goes on as unknown */
 		if (!f->overtaken)
@@ -292,6 +294,122 @@ scheduler_late(struct scheduler *s, struct link *l, uint64_t ticket, bool accept
 	    accepted ? a->foreign_id : (struct text){ 0 });
 	if (f->state == FLIGHT_LATE)
 		late_decide(s, f);
+}
+
+/* --- a person decides --------------------------------------------------------------------- */
+
+static void
+decision_end(struct decision *d, enum dispatch_decided how)
+{
+	struct decision **at = &d->scheduler->decisions, was = *d;
+
+	while (*at != d)
+		at = &(*at)->next;
+	*at = d->next;
+	free(d);
+	was.done(was.arg, how);
+}
+
+/* Nothing that comes late counts any more. */
+static void
+lates_forget(struct scheduler *s, uint64_t id)
+{
+	uint32_t i = 0;
+
+	for (struct flight *f; (f = flights_next(s->flights, &i)) != NULL; i++) {
+		if (f->id != id || f->state != FLIGHT_LATE)
+			continue;
+		lates_cut(f);
+		flight_free(&f);
+		return;
+	}
+}
+
+static void
+decision_settled(void *arg, const struct err *err, const struct store_joined *joined)
+{
+	struct decision *d = arg;
+	struct scheduler *s = d->scheduler;
+
+	(void)joined;
+	if (err == NULL && d->verdict == DISPATCH_RESEND) {
+		if (backlog_put(s->backlog, &d->item) == -1)
+			log_error("no memory: message %" PRIu64 " waits for the next start", d->id);
+		scheduler_soon(s);
+	} else {
+		trials_drop(s->trials, d->id);
+	}
+	decision_end(d, err == NULL ? DECIDED : DECIDED_TROUBLE);
+}
+
+static int
+decision_remember(struct decision *d, const struct store_flight *row, const struct message *m)
+{
+	struct scheduler *s = d->scheduler;
+	struct trial *t = trials_make(s->trials, d->id, d->key);
+
+	if (t == NULL)
+		return -1;
+	t->attempt = row->attempt;
+	t->reference = row->reference;
+	t->link = links_find(s->links, row->link);
+	t->evidence = t->duplicate = true;
+	routing_item(s, m, d->key, &d->item);
+	d->item.due = 0;
+	d->item.aside = false;
+	return 0;
+}
+
+static void
+decision_read(void *arg, const struct err *err, const struct store_flight *row)
+{
+	struct decision *d = arg;
+	struct scheduler *s = d->scheduler;
+	bool again = d->verdict == DISPATCH_RESEND;
+	struct store_settlement st = { .outcome = OUTCOME_UNKNOWN };
+	struct report event = { .event = DLR_UNKNOWN };
+	struct message *m = NULL;
+
+	if (err == NULL && row->body.at != NULL && row->state == STATE_HELD)
+		m = message_unpack(row->body.at, row->body.len, NULL);
+	if (m == NULL) {
+		decision_end(d, err != NULL ? DECIDED_TROUBLE : DECIDED_NOT_HELD);
+		return;
+	}
+	m->id = d->id;
+	if (again && decision_remember(d, row, m) == -1) {
+		message_free(&m);
+		decision_end(d, DECIDED_TROUBLE);
+		return;
+	}
+	lates_forget(s, d->id);
+	st.state = again ? STATE_WAITING : STATE_FINISHED;
+	st.attempt = row->attempt;
+	st.link = row->link;
+	ending_settle(s->endings, m, d->key, &st, again ? NULL : &event, decision_settled, d);
+	message_free(&m);
+}
+
+void
+scheduler_decide(struct scheduler *s, uint64_t id, uint64_t key, enum dispatch_verdict verdict,
+    dispatch_decided_fn *done, void *arg)
+{
+	struct decision *d;
+
+	for (d = s->decisions; d != NULL; d = d->next) {
+		if (d->id != id)
+			continue;
+		done(arg, DECIDED_NOT_HELD);	/* somebody else's word is being carried out */
+		return;
+	}
+	if ((d = malloc(sizeof *d)) == NULL) {
+		done(arg, DECIDED_TROUBLE);
+		return;
+	}
+	*d = (struct decision){ .scheduler = s, .next = s->decisions, .id = id, .key = key,
+	    .verdict = verdict, .done = done, .arg = arg };
+	s->decisions = d;
+	ledger_flight(s->ledger, id, key, decision_read, d);
 }
 
 /* --- after a start -------------------------------------------------------------------------- */

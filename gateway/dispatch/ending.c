@@ -45,13 +45,6 @@ struct endings {
 	struct errand_record *under_way;
 };
 
-const char *const ending_outcomes[] = {
-	[OUTCOME_NONE] = "none", [OUTCOME_SENT] = "sent", [OUTCOME_DELIVERED] = "delivered",
-	[OUTCOME_FAILED] = "failed", [OUTCOME_REJECTED] = "rejected",
-	[OUTCOME_EXPIRED] = "expired", [OUTCOME_UNKNOWN] = "unknown",
-	[OUTCOME_CANCELLED] = "cancelled"
-};
-
 struct endings *
 endings_new(struct ledger *l, struct notify *n)
 {
@@ -106,7 +99,7 @@ log_finished(const struct endings *e, const struct message *m, const struct stor
 	queue_push_id(ledger_queue(e->ledger), m, id);
 	snprintf(total, sizeof total, "%" PRId64, s->at - m->accepted);
 	log_event("finished", id, (struct log_field[]){
-	    { "outcome", text_of(ending_outcomes[s->outcome]) },
+	    { "outcome", text_of(queue_outcomes[s->outcome]) },
 	    { "total", text_of(total) } }, 2);
 }
 

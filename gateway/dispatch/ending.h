@@ -33,6 +33,4 @@ void		 ending_errand(struct endings *, uint64_t id, uint64_t order_key, const st
 		    errand_done_fn *, void *arg);
 size_t		 endings_open(const struct endings *);	/* errands under way */
 
-extern const char *const ending_outcomes[];	/* words, by enum store_outcome */
-
 #endif

@@ -67,6 +67,10 @@ scheduler_free(struct scheduler **sp)
 		next = e->next;
 		free(e);
 	}
+	for (struct decision *d = s->decisions, *next; d != NULL; d = next) {
+		next = d->next;
+		free(d);
+	}
 	flights_free(&s->flights);
 	bodies_free(&s->bodies);
 	trials_free(&s->trials);

@@ -38,6 +38,16 @@ struct expiry {				/* a message whose validity is over; its body is being read *
 	bool		 in_turn;	/* else it is held in the backlog */
 };
 
+struct decision {			/* of a person, about a message that is held; being carried out */
+	struct scheduler *scheduler;
+	struct decision	*next;
+	uint64_t	 id, key;
+	enum dispatch_verdict verdict;
+	struct backlog_item item;
+	dispatch_decided_fn *done;
+	void		*arg;
+};
+
 struct scheduler {
 	struct loop	*loop;
 	struct ledger	*ledger;
@@ -63,6 +73,7 @@ struct scheduler {
 	size_t		 in_doubt;	/* theirs and those of links */
 	struct expiry	*expiries;
 	unsigned	 expiry_count;
+	struct decision	*decisions;
 
 	struct route_known routes[ROUTES_KNOWN];
 	unsigned	 route_last, route_next;

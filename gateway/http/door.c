@@ -10,6 +10,7 @@
 
 #include <stdio.h>
 
+#include "base/buf.h"
 #include "base/ip.h"
 #include "io/log.h"
 #include "io/loop.h"
@@ -81,8 +82,8 @@ door_call_new(const struct door_setup *setup, const char *door, struct http_requ
 /* --- answers ------------------------------------------------------------------ */
 
 /* One line for a refusal; never the query, which holds passwords and PINs. */
-static void
-log_refused(const struct door_call *c, int status, const char *reason)
+void
+door_log_refused(const struct door_call *c, int status, const char *reason)
 {
 	char number[12], client[ADDRESS_SIZE];
 	struct log_field fields[] = {
@@ -104,14 +105,14 @@ log_refused(const struct door_call *c, int status, const char *reason)
 void
 door_refuse(struct door_call *c, int status, const char *text, const char *reason)
 {
-	log_refused(c, status, reason != NULL ? reason : text);
+	door_log_refused(c, status, reason != NULL ? reason : text);
 	answer(c->request, status, DOOR_TYPE, text_of(text));
 }
 
 void
 door_refuse_long(struct door_call *c, int status, struct text body, const char *reason)
 {
-	log_refused(c, status, reason);
+	door_log_refused(c, status, reason);
 	answer(c->request, status, "text/plain; charset=utf-8", body);
 }
 
@@ -127,19 +128,51 @@ door_accept(struct door_call *c, const char *text, const struct intake_result *r
 
 /* --- who, and what both doors take --------------------------------------------- */
 
+/* RFC 7617: "Basic" and user:password in base64. For who keeps them out of URLs. */
+static void
+basic_credentials(struct door_call *c)
+{
+	static const char scheme[] = "Basic ";
+	struct text *p = c->params.text, given = http_header(c->request, "Authorization"), rest;
+	struct buf b;
+	char *room;
+
+	if (given.len < sizeof scheme - 1 ||
+	    !text_eq_nocase((struct text){ given.at, sizeof scheme - 1 }, text_of(scheme)))
+		return;
+	given = text_trim((struct text){ given.at + sizeof scheme - 1, given.len - sizeof scheme + 1 });
+	if ((room = http_alloc(c->request, given.len + 1)) == NULL)
+		return;
+	b = buf_on(room, given.len + 1);
+	if (text_unbase64(given, &b) == -1 || b.overflow || memchr(room, ':', b.len) == NULL)
+		return;
+	rest = (struct text){ room, b.len };
+	text_cut(&rest, ':', &p[PARAM_USERNAME]);
+	p[PARAM_PASSWORD] = rest.at != NULL ? rest : TEXT("");
+}
+
 bool
-door_login(struct door_call *c, const char *refusal)
+door_who(struct door_call *c)
 {
 	const struct text *p = c->params.text;
 
+	if (p[PARAM_USERNAME].at == NULL)
+		basic_credentials(c);
 	c->order.account = accounts_login(c->setup->accounts, p[PARAM_USERNAME],
 	    p[PARAM_PASSWORD], http_client(c->request));
-	if (c->order.account == NULL) {
-		door_refuse(c, 403, refusal, "user, password or address");
+	if (c->order.account == NULL)
 		return false;
-	}
 	c->account = c->order.account->username;
 	return true;
+}
+
+bool
+door_login(struct door_call *c, const char *refusal)
+{
+	if (door_who(c))
+		return true;
+	door_refuse(c, 403, refusal, "user, password or address");
+	return false;
 }
 
 void
@@ -153,6 +186,7 @@ door_order(struct door_call *c)
 		.to = p[PARAM_TO], .from = p[PARAM_FROM], .smsc = p[PARAM_SMSC],
 		.billing = p[PARAM_ACCOUNT], .binfo = p[PARAM_BINFO],
 		.meta_data = p[PARAM_META_DATA], .dlr_url = p[PARAM_DLR_URL],
+		.replaces = p[PARAM_REPLACES],
 		.dlr_mask = (int)n[PARAM_DLR_MASK], .priority = (int)n[PARAM_PRIORITY],
 		.klass = MESSAGE_UNSET, .validity_min = n[PARAM_VALIDITY],
 		.deferred_min = n[PARAM_DEFERRED],
@@ -207,7 +241,7 @@ give_up(void *arg)
 	struct door_call *c = arg;
 	struct timer *last = c->last;
 
-	log_refused(c, 0, "no answer from the store, the connection is closed");
+	door_log_refused(c, 0, "no answer from the store, the connection is closed");
 	intake_forget(c->ticket);
 	timer_free(&last);
 	http_drop(c->request);

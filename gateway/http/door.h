@@ -22,9 +22,11 @@ struct timer;
 enum { DOOR_DEADLINE_MS = 20000, DOOR_RETRY_S = 5 };
 
 struct ota_groups;
+struct queue;
 
 struct door_setup {			/* shared by the doors; texts are the configuration's */
 	struct loop	*loop;
+	struct queue	*queue;			/* for look-ups; what is new goes through intake */
 	struct intake	*intake;
 	const struct accounts *accounts;
 	const struct ota_groups *ota;
@@ -53,7 +55,9 @@ struct door_call {
 bool	door_takes(struct http_request *);
 /* NULL: no memory, answered 503. */
 struct door_call *door_call_new(const struct door_setup *, const char *door, struct http_request *);
-/* Fills the account; false: 403 with `refusal`, answered. */
+/* Fills the account, from the parameters or from Basic authorization; false: nobody we know. */
+bool	door_who(struct door_call *);
+/* The same; false: 403 with `refusal`, answered. */
 bool	door_login(struct door_call *, const char *refusal);
 /* What both doors put into an order. */
 void	door_order(struct door_call *);
@@ -67,6 +71,8 @@ void	door_done(void *call, const struct intake_result *);	/* an intake_done_fn *
 void	door_refuse(struct door_call *, int status, const char *text, const char *reason);
 void	door_refuse_long(struct door_call *, int status, struct text, const char *reason);	/* several lines, UTF-8 */
 void	door_accept(struct door_call *, const char *text, const struct intake_result *);
+/* For doors that answer in another form. */
+void	door_log_refused(const struct door_call *, int status, const char *reason);
 
 /* Of a listener: paths that nobody has. */
 void	door_unknown(void *unused, struct http_request *);

@@ -28,7 +28,7 @@
 
 enum {
 	GUESSERS = 32, ADDRESS_SIZE = 64, PENALTY_MOST_S = 10, WAITING_MOST = 64,
-	PAGE_MOST = 1 << 20, NAME_MOST = 100
+	PAGE_MOST = 1 << 20, NAME_MOST = 100, LINE_MOST = 2000, HELD_SHOWN = 256 * 1024
 };
 
 struct waiting {			/* a request that is looked at later */
@@ -66,6 +66,7 @@ struct ask {				/* one request for a command */
 static const struct param_row rows[] = {
 	{ .param = PARAM_PASSWORD, .name = "password" },
 	{ .param = PARAM_FILE, .name = "file" },
+	{ .param = PARAM_ID, .name = "id" },
 	{ .param = PARAM_LEVEL, .name = "level", .number = true, .least = 0, .most = 4 },
 	{ .name = NULL }
 };
@@ -250,6 +251,127 @@ cmd_backup(struct ask *a)
 	buf_free(&path);
 }
 
+/* --- messages of unknown outcome that wait for a person ---------------------------- */
+
+struct decision {
+	struct ask	 ask;
+	enum dispatch_verdict verdict;
+	char		 id[PUSH_ID_SIZE];
+};
+
+/* The request is answered when the queue has been asked; NULL: answered now. */
+static struct decision *
+decision_new(struct ask *a, enum dispatch_verdict verdict)
+{
+	struct decision *d = malloc(sizeof *d);
+
+	if (d == NULL) {
+		say(a, "No memory");
+		return NULL;
+	}
+	a->later = true;
+	*d = (struct decision){ .ask = *a, .verdict = verdict };
+	return d;
+}
+
+static void
+decision_reply(struct decision *d, const char *text)
+{
+	if (text != NULL)
+		say(&d->ask, text);
+	reply(&d->ask);
+	free(d);
+}
+
+static void
+held_line(struct decision *d, const struct store_index *x)
+{
+	char id[PUSH_ID_SIZE], accepted[32], line[LINE_MOST];
+	struct buf b = buf_on(line, sizeof line);
+	struct text smsc = x->link, node;
+
+	text_cut(&smsc, '/', &node);
+	queue_push_id_of(d->ask.admin->setup.queue, x->id, id);
+	clock_iso(x->accepted, accepted, sizeof accepted);
+	buf_printf(&b, "%s to=%.*s smsc=%.*s account=%.*s attempt=%u accepted=%s\n", id,
+	    TEXT_ARGS(x->msisdn), TEXT_ARGS(smsc), TEXT_ARGS(x->account), x->attempt, accepted);
+	say(&d->ask, b.overflow ? id : buf_cstr(&b));
+}
+
+static void
+held_found(void *arg, const struct err *err, const struct store_index *rows, size_t n)
+{
+	struct decision *d = arg;
+
+	for (size_t i = 0; i < n && d->ask.answer.len < HELD_SHOWN; i++)
+		held_line(d, &rows[i]);
+	if (n > 0 && d->ask.answer.len >= HELD_SHOWN)
+		say(&d->ask, "and more\n");
+	decision_reply(d, err != NULL ? err->text : n == 0 ? "No message is held" : NULL);
+}
+
+static void
+cmd_held(struct ask *a)
+{
+	struct decision *d = decision_new(a, DISPATCH_RESEND);
+
+	if (d != NULL)
+		queue_held(a->admin->setup.queue, 0, held_found, d);
+}
+
+static void
+decided(void *arg, enum dispatch_decided how)
+{
+	struct decision *d = arg;
+	bool again = d->verdict == DISPATCH_RESEND;
+	static const char *const words[] = {
+		[DECIDED_NOT_HELD] = "This message is not held",
+		[DECIDED_TROUBLE] = "The store cannot write it now, try again"
+	};
+
+	if (how == DECIDED)
+		log_event(again ? "resend" : "give-up", d->id,
+		    (struct log_field[]){ { "door", TEXT("admin") } }, 1);
+	decision_reply(d, how != DECIDED ? words[how] : again ? "Sent again" : "Given up");
+}
+
+static void
+decision_found(void *arg, const struct err *err, const struct store_view *v, size_t n)
+{
+	struct decision *d = arg;
+
+	if (err != NULL || n == 0) {
+		decision_reply(d, err != NULL ? err->text : "There is no such message");
+		return;
+	}
+	queue_push_id_of(d->ask.admin->setup.queue, v->id, d->id);
+	dispatch_decide(d->ask.admin->setup.dispatch, v->id, v->order_key, d->verdict, decided, d);
+}
+
+static void
+decide(struct ask *a, enum dispatch_verdict verdict)
+{
+	struct decision *d;
+
+	if (a->params.text[PARAM_ID].len == 0)
+		say(a, "Give id=PUSH-ID: `held' lists them");
+	else if ((d = decision_new(a, verdict)) != NULL)
+		queue_find(a->admin->setup.queue, (struct text){ 0 }, a->params.text[PARAM_ID],
+		    decision_found, d);
+}
+
+static void
+cmd_resend(struct ask *a)
+{
+	decide(a, DISPATCH_RESEND);
+}
+
+static void
+cmd_give_up(struct ask *a)
+{
+	decide(a, DISPATCH_GIVE_UP);
+}
+
 enum right { RIGHT_STATUS, RIGHT_ADMIN };
 
 static const struct command {
@@ -275,6 +397,9 @@ static const struct command {
 	{ "reload-lists",	RIGHT_ADMIN,	NULL,		false },
 	{ "remove-message",	RIGHT_ADMIN,	NULL,		false },
 	{ "backup",		RIGHT_ADMIN,	cmd_backup,	true },
+	{ "held",		RIGHT_ADMIN,	cmd_held,	true },
+	{ "resend",		RIGHT_ADMIN,	cmd_resend,	true },
+	{ "give-up",		RIGHT_ADMIN,	cmd_give_up,	true },
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 

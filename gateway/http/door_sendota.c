@@ -51,6 +51,7 @@ static const struct param_row rows[] = {
 	NUMBER(PARAM_VALIDITY,	"validity",	NULL,		0, MINUTES_MOST, "Validity"),
 	NUMBER(PARAM_DEFERRED,	"deferred",	NULL,		0, MINUTES_MOST, "Deferred"),
 	NUMBER(PARAM_PRIORITY,	"priority",	NULL,		0, 3, "Priority"),
+	WORD(PARAM_REPLACES,	"replaces",	NULL,		"X-Kannel-Replaces"),
 	{ .name = NULL }
 };
 
@@ -65,6 +66,8 @@ static const struct door_answer answers[] = {
 	[INTAKE_BAD_TEXT] = { 400, "Erroneous ota source, cannot compile" },
 	[INTAKE_TOO_LONG] = { 400, "Message too long, rejected" },
 	[INTAKE_UNROUTABLE] = { 403, "Not routable. Do not try again." },
+	[INTAKE_NO_SUCH] = { 404, "There is no such message to be replaced." },
+	[INTAKE_TOO_LATE] = { 409, "Too late: it is finished, or some of it has left." },
 	[INTAKE_BUSY] = { 503, "Temporal failure, try again later." },
 };
 

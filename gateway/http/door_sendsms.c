@@ -48,6 +48,7 @@ static const struct param_row rows[] = {
 	WORD(PARAM_SMSC,	"smsc",		NULL,		"X-Kannel-SMSC"),
 	WORD(PARAM_BINFO,	"binfo",	NULL,		"X-Kannel-BInfo"),
 	WORD(PARAM_META_DATA,	"meta-data",	NULL,		"X-Kannel-Meta-Data"),
+	WORD(PARAM_REPLACES,	"replaces",	NULL,		"X-Kannel-Replaces"),
 	{ .name = NULL }
 };
 
@@ -62,6 +63,8 @@ static const struct door_answer answers[] = {
 	[INTAKE_BAD_TEXT] = { 400, "Charset or body misformed, rejected" },
 	[INTAKE_TOO_LONG] = { 400, "Message too long, rejected" },
 	[INTAKE_UNROUTABLE] = { 403, "Not routable. Do not try again." },
+	[INTAKE_NO_SUCH] = { 404, "There is no such message to be replaced." },
+	[INTAKE_TOO_LATE] = { 409, "Too late: it is finished, or some of it has left." },
 	[INTAKE_BUSY] = { 503, "Temporal failure, try again later." },
 };
 

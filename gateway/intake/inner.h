@@ -37,7 +37,7 @@ struct intake_ticket {
 	struct intake	*intake;
 	intake_done_fn	*done;		/* NULL: nobody waits */
 	void		*arg;
-	struct submission *submission;	/* NULL: refused */
+	struct submission *submission;	/* NULL: refused, or a replacement under way */
 	struct intake_ticket *next, *previous;
 	struct intake_result result;
 	struct findings	 findings;
@@ -53,6 +53,8 @@ struct intake_ticket {
 	struct buf	 addresses;	/* room for them */
 	char		(*ids)[PUSH_ID_SIZE];
 	const char	*push_id;	/* the client's own; NULL: ours */
+	struct text	 replaces;	/* absent: it is a new message */
+	bool		 changing;	/* ... and that is being written */
 	const char	**id_list;
 };
 

@@ -392,6 +392,12 @@ intake_free(struct intake **ip)
 }
 
 void
+intake_receiver(const struct intake *in, struct text given, struct buf *out)
+{
+	prefixes_apply(in->prefixes, given, out);
+}
+
+void
 intake_close_door(struct intake *in)
 {
 	in->closed = true;

@@ -21,6 +21,7 @@
 #include "push/message.h"
 #include "queue/queue.h"
 
+struct buf;
 struct intake;
 struct loop;
 struct media;
@@ -49,6 +50,7 @@ struct order {				/* what every door says of a submission; copied */
 	const struct sockaddr *client;
 	struct text	 to;		/* receivers, blank separated as in Kannel */
 	struct text	 from, smsc, billing, binfo, meta_data, dlr_url, push_id, group;
+	struct text	 replaces;	/* push-id of a message of this account whose place it takes */
 	int		 dlr_mask;	/* MESSAGE_UNSET or Kannel's -1..66 */
 	int		 priority, klass;	/* MESSAGE_UNSET */
 	long		 validity_min, deferred_min;	/* MESSAGE_UNSET */
@@ -80,6 +82,8 @@ enum intake_verdict {
 	INTAKE_BAD_TEXT,	/* charset, conversion: 400 */
 	INTAKE_TOO_LONG,	/* more segments than max-messages: 400 */
 	INTAKE_UNROUTABLE,	/* no link can ever carry it: 403 */
+	INTAKE_NO_SUCH,		/* replaces: the account has no such message: 404 */
+	INTAKE_TOO_LATE,	/* replaces: some of it has left, or it is finished: 409 */
 	INTAKE_BUSY		/* store trouble, queue limit, stopping: 503 with Retry-After */
 };
 
@@ -106,6 +110,9 @@ void		 intake_close_door(struct intake *);	/* from now on INTAKE_BUSY */
 /* Receivers and sender only: ACCEPTED, DENIED, BAD_ARGS or BAD_SENDER. For a door that found
  * another fault and must tell the one that Kannel would. */
 enum intake_verdict intake_look(const struct intake *, const struct order *, bool document);
+
+/* A receiver as messages to it carry it: after unified-prefix. */
+void	intake_receiver(const struct intake *, struct text given, struct buf *);
 
 struct intake_ticket;			/* an order under way */
 /* NULL without memory: nothing happened, done is not called. */

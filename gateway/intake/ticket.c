@@ -204,7 +204,7 @@ ticket_make(struct intake *in, const struct order *o, size_t words)
 	struct cutter c;
 	size_t each = sizeof *t->receivers + sizeof *t->id_list + sizeof *t->ids + UNIFIED_MOST;
 	size_t octets = sizeof *t + words * each + o->to.len + strlen(o->account->username) +
-	    sender.len + o->push_id.len + 10 * sizeof(uint64_t);	/* ends and rounding */
+	    sender.len + o->push_id.len + o->replaces.len + 12 * sizeof(uint64_t);	/* ends and rounding */
 
 	t = malloc(octets);
 	if (t == NULL)
@@ -222,6 +222,8 @@ ticket_make(struct intake *in, const struct order *o, size_t words)
 	t->sender = cut_text(&c, sender);
 	if (o->push_id.len > 0)
 		t->push_id = cut_text(&c, o->push_id).at;
+	if (o->replaces.len > 0)
+		t->replaces = cut_text(&c, o->replaces);
 	t->result.denied = (struct text){ cut(&c, o->to.len + 1), 0 };
 	t->result.push_ids = t->id_list;
 	t->addresses = buf_on(c.at, (size_t)(c.end - c.at));
@@ -298,7 +300,7 @@ ticket_new(struct intake *in, const struct order *o, bool document, intake_done_
 		verdict = judge_receivers(in, o, document, &ok, err);
 	if (verdict == INTAKE_ACCEPTED)
 		verdict = judge_sender(t->sender, err);
-	if (verdict == INTAKE_ACCEPTED && o->push_id.len > 0 && ok > 1) {
+	if (verdict == INTAKE_ACCEPTED && o->push_id.len + o->replaces.len > 0 && ok > 1) {
 		err_set(err, ERR_SYNTAX, "one push-id for several receivers");
 		verdict = INTAKE_BAD_ARGS;
 	}
@@ -429,6 +431,32 @@ stored(void *arg, const struct err *err, const uint64_t *ids, size_t n, bool rep
 	ticket_tell(t);
 }
 
+/* The queue's answer to a replacement. */
+static void
+replaced(void *arg, const struct err *err, enum store_result result)
+{
+	static const enum intake_verdict verdicts[] = {
+		[STORE_FAILED] = INTAKE_BUSY, [STORE_FENCED] = INTAKE_BUSY,
+		[STORE_EXISTS] = INTAKE_BUSY, [STORE_ABSENT] = INTAKE_NO_SUCH,
+		[STORE_TOO_LATE] = INTAKE_TOO_LATE
+	};
+	struct intake_ticket *t = arg;
+
+	t->changing = false;
+	if (result == STORE_OK) {
+		t->result.verdict = t->accepted;
+		t->id_list[0] = t->replaces.at;
+		t->result.count = 1;
+		ticket_log(t);
+	} else {
+		t->result.verdict = err != NULL && err->code == ERR_SYNTAX ? INTAKE_BAD_ARGS :
+		    verdicts[result];
+		if (err != NULL)
+			t->result.err = *err;
+	}
+	ticket_tell(t);
+}
+
 static void
 messages_free(struct message **messages, size_t n)
 {
@@ -473,6 +501,18 @@ routable(struct intake_ticket *t, struct message *m)
 	return true;
 }
 
+/* Takes the messages, or leaves all of them. */
+static void
+hand_over(struct intake_ticket *t, struct message **messages)
+{
+	if (t->replaces.at != NULL) {
+		t->changing = true;
+		queue_replace(t->intake->queue, t->account, t->replaces, messages, replaced, t);
+	} else {
+		t->submission = queue_submit(t->intake->queue, messages, t->count, stored, t);
+	}
+}
+
 void
 ticket_submit(struct intake_ticket *t, struct message *m)
 {
@@ -486,13 +526,13 @@ ticket_submit(struct intake_ticket *t, struct message *m)
 	if (t->count > sizeof few / sizeof *few)
 		messages = malloc(t->count * sizeof *messages);
 	if (messages != NULL && messages_make(t, m, messages) == 0) {
-		t->submission = queue_submit(t->intake->queue, messages, t->count, stored, t);
-		if (t->submission == NULL)
+		hand_over(t, messages);
+		if (t->submission == NULL && !t->changing)
 			messages_free(messages, t->count);
 	}
 	if (messages != few)
 		free(messages);
-	if (t->submission == NULL) {
+	if (t->submission == NULL && !t->changing) {
 		err_set(&t->result.err, ERR_SYSTEM, "no memory for the message");
 		ticket_refuse(t, INTAKE_BUSY);
 	}
@@ -501,6 +541,8 @@ ticket_submit(struct intake_ticket *t, struct message *m)
 bool
 intake_withdraw(struct intake *in, struct intake_ticket *t)
 {
+	if (t->changing)
+		return false;
 	if (t->submission == NULL)
 		refused_remove(t);
 	else if (!queue_withdraw(in->queue, t->submission))

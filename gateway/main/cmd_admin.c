@@ -18,7 +18,9 @@ static const char usage[] =
     "usage: kantele admin -c FILE COMMAND [NAME=VALUE ...]\n"
     "\n"
     "Gives the admin door of the running gateway a command: status, suspend, isolate, resume,\n"
-    "shutdown, log-level level=N, backup file=NAME; an unknown one is answered with the list.\n"
+    "shutdown, log-level level=N, backup file=NAME; held lists messages of unknown outcome that\n"
+    "wait for a person (outcome-unknown = hold), resend id=PUSH-ID and give-up id=PUSH-ID decide\n"
+    "about one. An unknown command is answered with the list of Kannel's.\n"
     "\n"
     "  -c, --config FILE   the gateway's configuration: port and password are taken from it\n"
     "  -h, --help          this text\n"
@@ -51,7 +53,8 @@ static bool
 refused(const struct buf *answer)
 {
 	static const char *const words[] = { "Denied", "Unknown command", "Command `", "New level",
-	    "The level", "Give ", "This store", "Backup failed", "No memory", "Avalanche" };
+	    "The level", "Give ", "This store", "Backup failed", "No memory", "Avalanche", "This message",
+	    "There is no such", "The store" };
 	struct text t = { (const char *)answer->data, answer->len };
 
 	for (size_t i = 0; i < sizeof words / sizeof *words; i++)

@@ -31,10 +31,11 @@
 #include "document/document.h"
 #include "http/door.h"
 #include "http/door_admin.h"
-#include "intake/ota_group.h"
+#include "http/door_messages.h"
 #include "http/door_sendota.h"
 #include "http/door_sendsms.h"
 #include "http/router.h"
+#include "intake/ota_group.h"
 #include "io/fetch.h"
 #include "io/httpd.h"
 #include "io/log.h"
@@ -73,7 +74,7 @@ struct gateway {
 	struct door_setup doors;
 	struct admin	*admin;
 	struct httpd	*sendsms_httpd, *admin_httpd;
-	struct router_row rows[3];
+	struct router_row rows[5];
 	struct router	 router;
 	struct ip_rules	*callback_allow, *admin_allow, *admin_deny;
 	unsigned	 own_ports[3];
@@ -215,12 +216,14 @@ set_doors(struct gateway *g)
 	const struct smsbox_settings *s = &g->settings.smsbox;
 
 	g->doors = (struct door_setup){
-		.loop = g->loop, .intake = g->intake, .accounts = g->accounts, .ota = g->ota,
+		.loop = g->loop, .queue = g->queue, .intake = g->intake, .accounts = g->accounts, .ota = g->ota,
 		.immediate_reply = s->immediate_reply, .patience_ms = DOOR_DEADLINE_MS,
 	};
 	g->rows[0] = (struct router_row){ s->sendsms_url, door_sendsms, &g->doors };
 	g->rows[1] = (struct router_row){ s->sendota_url, door_sendota, &g->doors };
-	g->rows[2] = (struct router_row){ .path = NULL };
+	g->rows[2] = (struct router_row){ "/api/v1/messages", door_messages, &g->doors };
+	g->rows[3] = (struct router_row){ "/api/v1/messages/*", door_messages, &g->doors };
+	g->rows[4] = (struct router_row){ .path = NULL };
 	g->router = (struct router){ .rows = g->rows, .other = door_unknown };
 }
 

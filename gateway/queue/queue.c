@@ -472,6 +472,27 @@ tell_overdue(struct queue *q, struct op *op)
 	op_free(q, op);
 }
 
+void
+queue_held(struct queue *q, uint64_t after, queue_held_fn *held, void *arg)
+{
+	struct op *op = op_new(q, OP_HELD);
+
+	op->call.overdue = held;
+	op->arg = arg;
+	op->u.scan.after = after;
+	op_wait(q, op);
+}
+
+static void
+tell_held(struct queue *q, struct op *op)
+{
+	const struct err *err = op_failure(op);
+
+	op->call.overdue(op->arg, err, err == NULL ? op->u.scan.rows : NULL,
+	    err == NULL ? op->u.scan.n : 0);
+	op_free(q, op);
+}
+
 /* --- purge --- */
 
 static void
@@ -503,6 +524,7 @@ static void (*const tells[OP_COUNT])(struct queue *, struct op *) = {
 	[OP_FLIGHT] = tell_flight,
 	[OP_NOTICE] = tell_notice,
 	[OP_OVERDUE] = tell_overdue,
+	[OP_HELD] = tell_held,
 	[OP_LOAD] = tell_load,
 	[OP_LOAD_NOTICES] = tell_load,
 };
@@ -665,6 +687,19 @@ queue_close(struct queue **qp)
 }
 
 /* --- for both --- */
+
+const char *const queue_states[] = {
+	[STATE_WAITING] = "waiting", [STATE_SENDING] = "sending", [STATE_UNKNOWN] = "unknown",
+	[STATE_HELD] = "held", [STATE_AWAITING] = "awaiting", [STATE_RIPE] = "awaiting",
+	[STATE_FINISHED] = "finished"
+};
+
+const char *const queue_outcomes[] = {
+	[OUTCOME_NONE] = "none", [OUTCOME_SENT] = "sent", [OUTCOME_DELIVERED] = "delivered",
+	[OUTCOME_FAILED] = "failed", [OUTCOME_REJECTED] = "rejected",
+	[OUTCOME_EXPIRED] = "expired", [OUTCOME_UNKNOWN] = "unknown",
+	[OUTCOME_CANCELLED] = "cancelled"
+};
 
 uint64_t
 queue_new_id(struct queue *q)

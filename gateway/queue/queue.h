@@ -43,7 +43,9 @@ struct submission *queue_submit(struct queue *, struct message **messages, size_
 bool		 queue_withdraw(struct queue *, struct submission *);
 
 typedef void queue_found_fn(void *arg, const struct err *, const struct store_view *, size_t n);
-void		 queue_find(struct queue *, struct text account, struct text push_id,	/* ours or the client's */
+/* push_id: ours or the client's own. An absent account is an operator, for whom ours will do for
+ * every message. */
+void		 queue_find(struct queue *, struct text account, struct text push_id,
 		    queue_found_fn *, void *arg);
 /* Newest first, at most QUEUE_FOUND_MOST. */
 enum { QUEUE_FOUND_MOST = 1000 };
@@ -105,6 +107,11 @@ void		 queue_notice(struct queue *, uint64_t id, queue_notice_fn *, void *arg);
 typedef void queue_overdue_fn(void *arg, const struct err *, const struct store_index *rows, size_t n);
 void		 queue_overdue(struct queue *, queue_overdue_fn *, void *arg);
 
+/* Those that wait for a person, some of them with id > after, in order of id; n 0: no more. The
+ * whole queue is looked through, so only on a person's demand. */
+typedef void queue_held_fn(void *arg, const struct err *, const struct store_index *rows, size_t n);
+void		 queue_held(struct queue *, uint64_t after, queue_held_fn *, void *arg);
+
 /* --- for both -------------------------------------------------------------- */
 
 uint64_t	 queue_new_id(struct queue *);	/* for notices; 0: none left (long trouble) */
@@ -114,6 +121,9 @@ void		 queue_push_id_of(const struct queue *, uint64_t id, char out[PUSH_ID_SIZE
 bool		 queue_in_trouble(const struct queue *, struct err *why);
 struct text	 queue_node(const struct queue *);	/* "0": the number of this node, for link names */
 void		 queue_backup(struct queue *, const char *file, queue_done_fn *, void *arg);
+
+/* Words for look-ups, logs and status, by enum store_state and enum store_outcome. */
+extern const char *const queue_states[], *const queue_outcomes[];
 
 struct queue_stats {
 	uint64_t	 submitted, batches, operations;

@@ -45,6 +45,7 @@ const enum op_fate op_fates[OP_COUNT] = {
 	[OP_FLIGHT] = FATE_READS,
 	[OP_NOTICE] = FATE_READS,
 	[OP_OVERDUE] = FATE_READS,
+	[OP_HELD] = FATE_READS,
 	[OP_LOAD] = FATE_READS,
 	[OP_LOAD_NOTICES] = FATE_READS,
 };

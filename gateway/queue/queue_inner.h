@@ -32,7 +32,7 @@ enum {
 enum op_kind {
 	OP_SUBMIT, OP_MARK, OP_SETTLE, OP_RECEIPT, OP_CANCEL, OP_REPLACE, OP_NOTICE_DONE,
 	OP_NOTICE_LATER, OP_PURGE, OP_LOCATE, OP_FIND, OP_FIND_MSISDN, OP_FLIGHT, OP_NOTICE,
-	OP_OVERDUE, OP_LOAD, OP_LOAD_NOTICES, OP_COUNT
+	OP_OVERDUE, OP_HELD, OP_LOAD, OP_LOAD_NOTICES, OP_COUNT
 };
 
 enum op_fate {			/* of what could not be written */
@@ -64,7 +64,7 @@ struct op {
 		queue_joined_fn	*joined;
 		queue_flight_fn	*flight;
 		queue_notice_fn	*notice;
-		queue_overdue_fn *overdue;
+		queue_overdue_fn *overdue;	/* also of queue_held: the same shape */
 	} call;
 	void		*arg;
 	uint64_t	 id, order_key;

@@ -200,7 +200,8 @@ run_purge(struct writer *w, struct op *op)
 
 /* --- reads --- */
 
-/* Our own push-id carries the id; it counts only for who was given it. */
+/* Our own push-id carries the id; it counts only for who was given it, and for operators
+ * (account absent), who know every message by it. */
 static enum store_result
 locate(struct writer *w, struct op *op, struct text account, struct text push_id,
     struct store_view *v)
@@ -210,8 +211,8 @@ locate(struct writer *w, struct op *op, struct text account, struct text push_id
 
 	if (push_id_read(push_id, w->tag, &id)) {
 		r = w->driver->find(w->store, id, v, &op->err);
-		if (r == STORE_FAILED ||
-		    (r == STORE_OK && v->push_id.at == NULL && text_eq(v->account, account)))
+		if (r == STORE_FAILED || (r == STORE_OK && (account.at == NULL ||
+		    (v->push_id.at == NULL && text_eq(v->account, account)))))
 			goto out;
 	}
 	if ((r = w->driver->find_push_id(w->store, account, push_id, &id, &op->err)) == STORE_OK)
@@ -303,13 +304,34 @@ index_one(void *arg, const struct store_index *x)
 	own_index(&op->out, mine);
 }
 
+typedef int scan_fn(struct store *, uint64_t *after, unsigned most, store_index_fn *, void *arg,
+		    unsigned *seen, struct err *);
+
 static enum store_result
-run_load(struct writer *w, struct op *op)
+scan_index(struct writer *w, struct op *op, scan_fn *scan)
 {
 	op->u.scan.n = 0;
 	op->u.scan.rows = arena_get(&op->out, LOAD_SLICE * sizeof *op->u.scan.rows);
-	return w->driver->load(w->store, &op->u.scan.after, LOAD_SLICE, index_one, op,
-	    &op->u.scan.seen, &op->err) == -1 ? STORE_FAILED : STORE_OK;
+	return scan(w->store, &op->u.scan.after, LOAD_SLICE, index_one, op, &op->u.scan.seen,
+	    &op->err) == -1 ? STORE_FAILED : STORE_OK;
+}
+
+static enum store_result
+run_load(struct writer *w, struct op *op)
+{
+	return scan_index(w, op, w->driver->load);
+}
+
+/* Slice after slice, until one has some. */
+static enum store_result
+run_held(struct writer *w, struct op *op)
+{
+	enum store_result r;
+
+	do
+		r = scan_index(w, op, w->driver->held);
+	while (r == STORE_OK && op->u.scan.n == 0 && op->u.scan.seen == LOAD_SLICE);
+	return r;
 }
 
 static enum store_result
@@ -359,6 +381,7 @@ static enum store_result (*const runs[OP_COUNT])(struct writer *, struct op *) =
 	[OP_FLIGHT] = run_flight,
 	[OP_NOTICE] = run_notice,
 	[OP_OVERDUE] = run_overdue,
+	[OP_HELD] = run_held,
 	[OP_LOAD] = run_load,
 	[OP_LOAD_NOTICES] = run_load_notices,
 };

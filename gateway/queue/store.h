@@ -270,6 +270,8 @@ struct store_driver {
 	int		 (*overdue)(struct store *, uint64_t *after, unsigned most, wall_t now,
 			    store_index_fn *, void *arg, unsigned *seen, struct err *);	/* AWAITING past expires + 24 h,
 					 * or with a report to be told; and RIPE */
+	int		 (*held)(struct store *, uint64_t *after, unsigned most,
+			    store_index_fn *, void *arg, unsigned *seen, struct err *);
 	int		 (*notices)(struct store *, uint64_t *after, unsigned most,
 			    store_notice_fn *, void *arg, unsigned *seen, struct err *);
 	enum store_result (*notice)(struct store *, uint64_t id, store_notice_fn *, void *arg, struct err *);

@@ -806,6 +806,13 @@ want_overdue(const struct row *r, wall_t now)
 	    (r->state == STATE_AWAITING && r->in.expires + RECEIPT_PATIENCE < now);
 }
 
+static bool
+want_held(const struct row *r, wall_t now)
+{
+	(void)now;
+	return r->state == STATE_HELD;
+}
+
 static void
 row_index(const struct row *r, struct store_index *x)
 {
@@ -856,6 +863,15 @@ memory_overdue(struct store *s, uint64_t *after, unsigned most, wall_t now, stor
 {
 	(void)err;
 	rows_scan(s, after, most, want_overdue, now, show, arg, seen);
+	return 0;
+}
+
+static int
+memory_held(struct store *s, uint64_t *after, unsigned most, store_index_fn *show, void *arg,
+    unsigned *seen, struct err *err)
+{
+	(void)err;
+	rows_scan(s, after, most, want_held, 0, show, arg, seen);
 	return 0;
 }
 
@@ -1211,6 +1227,7 @@ const struct store_driver store_memory = {
 	.notice_later = memory_notice_later,
 	.load = memory_load,
 	.overdue = memory_overdue,
+	.held = memory_held,
 	.notices = memory_notices,
 	.notice = memory_notice,
 	.flight = memory_flight,

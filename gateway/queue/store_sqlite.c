@@ -432,6 +432,7 @@ const struct store_driver store_sqlite = {
 	.notice_later = road_notice_later,
 	.load = look_load,
 	.overdue = look_overdue,
+	.held = look_held,
 	.notices = look_notices,
 	.notice = look_notice,
 	.flight = look_flight,

@@ -162,6 +162,8 @@ int	look_load(struct store *, uint64_t *after, unsigned most, store_index_fn *, 
 	    unsigned *seen, struct err *);
 int	look_overdue(struct store *, uint64_t *after, unsigned most, wall_t now, store_index_fn *,
 	    void *arg, unsigned *seen, struct err *);
+int	look_held(struct store *, uint64_t *after, unsigned most, store_index_fn *, void *arg,
+	    unsigned *seen, struct err *);
 int	look_notices(struct store *, uint64_t *after, unsigned most, store_notice_fn *, void *arg,
 	    unsigned *seen, struct err *);
 enum store_result look_notice(struct store *, uint64_t id, store_notice_fn *, void *arg, struct err *);

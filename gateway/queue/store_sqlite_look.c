@@ -77,6 +77,13 @@ want_overdue(const struct store_index *x, wall_t now)
 	    (x->state == STATE_AWAITING && x->expires + RECEIPT_PATIENCE < now);
 }
 
+static bool
+want_held(const struct store_index *x, wall_t now)
+{
+	(void)now;
+	return x->state == STATE_HELD;
+}
+
 int
 look_load(struct store *s, uint64_t *after, unsigned most, store_index_fn *show, void *arg,
     unsigned *seen, struct err *err)
@@ -89,6 +96,13 @@ look_overdue(struct store *s, uint64_t *after, unsigned most, wall_t now, store_
     void *arg, unsigned *seen, struct err *err)
 {
 	return index_scan(s, after, most, want_overdue, now, show, arg, seen, err);
+}
+
+int
+look_held(struct store *s, uint64_t *after, unsigned most, store_index_fn *show, void *arg,
+    unsigned *seen, struct err *err)
+{
+	return index_scan(s, after, most, want_held, 0, show, arg, seen, err);
 }
 
 static void

@@ -194,26 +194,33 @@ text_unhex(struct text t, struct buf *out, struct err *err)
 void
 text_unquote(struct text t, struct buf *out)
 {
-	size_t mark = 0, i = 0;
+	const char *at = t.at, *end = t.at + t.len;
+	size_t wanted = out->most > 0 && t.len > out->most - out->len ? out->most - out->len : t.len;
+	uint8_t *to, *limit;
+	int high, low;
 
-	while (i < t.len) {
-		bool percent = t.at[i] == '%' && t.len - i > 2 &&
-		    hex_digit(t.at[i + 1]) >= 0 && hex_digit(t.at[i + 2]) >= 0;
-
-		if (!percent && t.at[i] != '+') {
-			i++;
-			continue;
+	if (out->overflow || t.len == 0)
+		return;
+	if (out->most > 0 && wanted > out->cap - out->len && !buf_room(out, wanted))
+		return;
+	to = out->data + out->len;
+	limit = out->data + out->cap;
+	for (; at < end; at++) {
+		if (to == limit) {
+			out->overflow = true;
+			break;
 		}
-		buf_bytes(out, t.at + mark, i - mark);
-		if (percent)
-			buf_u8(out, (uint8_t)(hex_digit(t.at[i + 1]) << 4 | hex_digit(t.at[i + 2])));
-		else
-			buf_u8(out, ' ');
-		i += percent ? 3 : 1;
-		mark = i;
+		if (*at == '+') {
+			*to++ = ' ';
+		} else if (*at == '%' && end - at > 2 && (high = hex_digit(at[1])) >= 0 &&
+		    (low = hex_digit(at[2])) >= 0) {
+			*to++ = (uint8_t)(high << 4 | low);
+			at += 2;
+		} else {
+			*to++ = (uint8_t)*at;
+		}
 	}
-	if (t.len > mark)
-		buf_bytes(out, t.at + mark, t.len - mark);
+	out->len = (size_t)(to - out->data);
 }
 
 static bool

@@ -31,16 +31,29 @@ text_of(const char *s)			/* NULL gives the absent text */
 	return (struct text){ s, s != NULL ? strlen(s) : 0 };
 }
 
+/* Tables are searched with these two: most rows differ in the first octet. */
 static inline bool
 text_is(struct text a, const char *b)
 {
-	size_t n = strlen(b);
+	size_t n;
 
+	if (a.len > 0 && a.at[0] != b[0])
+		return false;
+	n = strlen(b);
 	return a.at != NULL && a.len == n && memcmp(a.at, b, n) == 0;
 }
 
 bool	text_eq(struct text, struct text);
 bool	text_eq_nocase(struct text, struct text);	/* ASCII only */
+
+static inline bool
+text_is_nocase(struct text a, const char *b)
+{
+	if (a.len > 0 && b != NULL && ((a.at[0] ^ b[0]) & ~0x20) != 0)
+		return false;
+	return text_eq_nocase(a, text_of(b));
+}
+
 struct text text_trim(struct text);			/* ASCII blanks at both ends */
 /* Cuts the part before the first `sep` off *rest, which afterwards starts
  * behind it (absent when there was no more). false: nothing was left. */

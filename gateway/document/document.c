@@ -170,6 +170,8 @@ tree_put(struct document *d, struct element *e, struct text name, struct text va
 		n->last_attribute->next = a;
 	n->last_attribute = a;
 	n->attributes++;
+	if (text_is(name, "name"))
+		e->called = value;
 	return 0;
 }
 
@@ -263,10 +265,8 @@ document_append_text(struct document *d, struct element *e, struct text t, struc
 struct text
 element_get(const struct element *e, const char *name)
 {
-	size_t len = strlen(name);
-
 	for (const struct attribute *a = e->attributes; a != NULL; a = a->next)
-		if (a->name.len == len && memcmp(a->name.at, name, len) == 0)
+		if (text_is(a->name, name))
 			return a->value;
 	return (struct text){ NULL, 0 };
 }

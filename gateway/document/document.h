@@ -35,6 +35,7 @@ struct element {
 	struct element	*next, *children, *parent;	/* document order */
 	struct attribute *attributes;
 	struct text	 name;		/* "characteristic", "parm", "noparm", ... */
+	struct text	 called;	/* its attribute "name": what everybody asks for */
 	struct text	 text;		/* between its tags, trimmed; of types with text_content */
 	unsigned	 line, column;
 };

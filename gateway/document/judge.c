@@ -26,7 +26,7 @@ const struct element *
 judge_parm(const struct element *characteristic, const char *name)
 {
 	for (const struct element *c = characteristic->children; c != NULL; c = c->next)
-		if (text_is(c->name, "parm") && text_is(element_get(c, "name"), name))
+		if (text_is(c->name, "parm") && text_is(c->called, name))
 			return c;
 	return NULL;
 }

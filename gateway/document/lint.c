@@ -135,7 +135,7 @@ lint_unknown_parm(struct judge *j, const struct element *e, const struct schema_
 	size_t n = 0;
 
 	for (const struct schema_parm *p = in->parms; p->name != NULL; p++) {
-		if (text_eq_nocase(name, text_of(p->name))) {
+		if (text_is_nocase(name, p->name)) {
 			if (text_is(name, p->name))
 				JUDGE(j, e, SEVERITY_WARNING, "L006", "%s belongs to APPID %s only",
 				    p->name, p->app);
@@ -159,7 +159,7 @@ static void
 lint_parm(struct judge *j, const struct element *e, const struct schema_type *in,
     struct text appid)
 {
-	struct text name = element_get(e, "name");
+	struct text name = e->called;
 	const struct schema_parm *row;
 
 	lint_attributes(j, e, "name", "value");
@@ -183,6 +183,18 @@ lint_parm(struct judge *j, const struct element *e, const struct schema_type *in
 	judge_value_of(j, e, row);
 }
 
+/* The children of that name; *second: the second of them. */
+static unsigned
+lint_count(const struct element *first, const char *name, const struct element **second)
+{
+	unsigned n = 0;
+
+	for (const struct element *c = first; c != NULL; c = c->next)
+		if (text_is(c->called, name) && ++n == 2)
+			*second = c;
+	return n;
+}
+
 /* How often each parm of the table stands. */
 static void
 lint_counts(struct judge *j, const struct element *e, const struct schema_type *type,
@@ -190,13 +202,11 @@ lint_counts(struct judge *j, const struct element *e, const struct schema_type *
 {
 	for (const struct schema_parm *p = type->parms; p != NULL && p->name != NULL; p++) {
 		const struct element *second = NULL;
-		unsigned n = 0;
+		unsigned n;
 
 		if (p->app != NULL && !text_is(appid, p->app))
 			continue;
-		for (const struct element *c = e->children; c != NULL; c = c->next)
-			if (text_is(element_get(c, "name"), p->name) && ++n == 2)
-				second = c;
+		n = lint_count(e->children, p->name, &second);
 		if (n == 0 && (p->count == ONE || p->count == MANY))
 			JUDGE(j, e, p->soft ? SEVERITY_WARNING : SEVERITY_ERROR, "L011",
 			    "%s has no %s: add <parm name=\"%s\" value=\"%s\"/>", type->type, p->name,
@@ -214,7 +224,7 @@ lint_napdef(struct judge *j, const struct element *e)
 	bool gprs = false;
 
 	for (const struct element *c = e->children; c != NULL; c = c->next)
-		gprs = gprs || (text_is(element_get(c, "name"), "BEARER") &&
+		gprs = gprs || (text_is(c->called, "BEARER") &&
 		    text_is(element_get(c, "value"), "GSM-GPRS"));
 	if (gprs && !text_is(judge_value(e, "NAP-ADDRTYPE"), "APN"))
 		JUDGE(j, e, SEVERITY_ERROR, "L022", "NAPDEF with BEARER GSM-GPRS has no NAP-ADDRTYPE "

@@ -96,7 +96,7 @@ const struct media *
 media_by_sendota_type(struct text type)
 {
 	for (size_t i = 0; media_rows[i] != NULL; i++)
-		if (text_eq_nocase(type, text_of(media_rows[i]->sendota_type)))
+		if (text_is_nocase(type, media_rows[i]->sendota_type))
 			return media_rows[i];
 	return NULL;
 }
@@ -118,7 +118,7 @@ media_by_text_type(struct text content_type)
 	struct text bare = media_bare(content_type);
 
 	for (size_t i = 0; media_rows[i] != NULL; i++)
-		if (text_eq_nocase(bare, text_of(media_rows[i]->text_type)))
+		if (text_is_nocase(bare, media_rows[i]->text_type))
 			return media_rows[i];
 	return NULL;
 }
@@ -138,7 +138,7 @@ media_by_wire_type(struct text name)
 	struct text bare = media_bare(name);
 
 	for (size_t i = 0; media_rows[i] != NULL; i++)
-		if (text_eq_nocase(bare, text_of(media_rows[i]->wire_type)))
+		if (text_is_nocase(bare, media_rows[i]->wire_type))
 			return media_rows[i];
 	return NULL;
 }
@@ -150,7 +150,7 @@ media_by_root(struct text root, struct text public_id)
 {
 	(void)public_id;
 	for (size_t i = 0; media_rows[i] != NULL; i++)
-		if (text_eq_nocase(root, text_of(media_rows[i]->root)))
+		if (text_is_nocase(root, media_rows[i]->root))
 			return media_rows[i];
 	return NULL;
 }

@@ -341,7 +341,7 @@ const struct schema_type *
 schema_type_nocase(struct text type)
 {
 	for (const struct schema_type *t = schema_types; t->type != NULL; t++)
-		if (text_eq_nocase(type, text_of(t->type)))
+		if (text_is_nocase(type, t->type))
 			return t;
 	return NULL;
 }
@@ -397,7 +397,7 @@ schema_may_hold(struct text parent, struct text child)
 		if (t->parents[0] == NULL)
 			return true;
 		for (size_t i = 0; i < sizeof t->parents / sizeof *t->parents; i++)
-			if (t->parents[i] != NULL && text_eq_nocase(parent, text_of(t->parents[i])))
+			if (t->parents[i] != NULL && text_is_nocase(parent, t->parents[i]))
 				return true;
 		/* a provider may use the same word for something of its own */
 		return p != NULL && schema_lists(p->inside, 6, child);

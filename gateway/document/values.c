@@ -69,7 +69,7 @@ values_enum(struct judge *j, const struct element *e, const struct schema_parm *
 	for (; row->values[n] != NULL; n++) {
 		if (text_is(v, row->values[n]))
 			return;
-		if (text_eq_nocase(v, text_of(row->values[n]))) {
+		if (text_is_nocase(v, row->values[n])) {
 			JUDGE(j, e, SEVERITY_WARNING, "L005", "%s \"%.*s\" differs in case: write %s",
 			    row->name, CUT(v, 40), row->values[n]);
 			return;

@@ -252,7 +252,7 @@ static void
 windows_policies_of(struct judge *j, const struct element *e, struct policy_set *set)
 {
 	for (const struct element *c = e->children; c != NULL; c = c->next) {
-		struct text id = element_get(c, "name");
+		struct text id = c->called;
 		const struct policy *p = windows_policy(id);
 
 		if (p == NULL) {
@@ -365,7 +365,7 @@ windows_entry(struct judge *j, const struct element *e)
 		struct text v = element_get(c, "value");
 
 		for (size_t i = 0; i < sizeof guids / sizeof *guids; i++)
-			if (text_is(element_get(c, "name"), guids[i]) && v.len > 0 && !windows_guid(v))
+			if (text_is(c->called, guids[i]) && v.len > 0 && !windows_guid(v))
 				JUDGE(j, c, SEVERITY_ERROR, "L067",
 				    "%s must be a GUID in braces, such as {436EF144-B4FB-4863-A041-8F905A62C572} (the Internet)", guids[i]);
 		if (judge_is(c, "characteristic", "DevSpecificCellular") &&

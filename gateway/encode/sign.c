@@ -112,7 +112,7 @@ int
 sign_method_named(struct text name, enum sign_method *method, struct err *err)
 {
 	for (size_t i = 0; i < sizeof sign_methods / sizeof *sign_methods; i++)
-		if (text_eq_nocase(name, text_of(sign_methods[i].name))) {
+		if (text_is_nocase(name, sign_methods[i].name)) {
 			*method = sign_methods[i].method;
 			return 0;
 		}

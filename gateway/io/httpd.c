@@ -45,7 +45,7 @@
 #include "io/loop.h"
 
 enum {
-	HTTPD_POOL = 32 * 1024,			/* of the library, per connection */
+	HTTPD_POOL = 24 * 1024,			/* of the library, per connection */
 	HTTPD_BACKLOG = 1024,
 	HTTPD_BLOCK = 4096, HTTPD_BLOCKS_KEPT = 256,
 	HTTPD_DRAIN_MOST = 32 * 1024 * 1024,	/* of a refused body, so that the client reads why */

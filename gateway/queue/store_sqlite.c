@@ -57,10 +57,10 @@ static const char *const sql_texts[SQL_COUNT] = {
 	[SQL_REPLACE_BODY] = "UPDATE m SET body=?2 WHERE id=?1",
 	[SQL_REPLACE_HOT] = "UPDATE q SET expires=?2 WHERE id=?1",
 	[SQL_FINISH] = "INSERT INTO r(id, outcome, code, finished, link, attempt, key, msisdn, account, "
-	    "push_id, accepted, expires) SELECT id, ?2, ?3, ?4, ?5, ?6, key, msisdn, account, "
-	    "push_id, accepted, expires FROM q WHERE id=?1",
-	[SQL_DROP_HOT] = "DELETE FROM q WHERE id=?1",
-	[SQL_DROP_BODY] = "DELETE FROM m WHERE id=?1",
+	    "push_id, accepted, expires) SELECT id, ?3, ?4, ?5, ?6, ?7, key, msisdn, account, "
+	    "push_id, accepted, expires FROM q WHERE id BETWEEN ?1 AND ?2",
+	[SQL_DROP_HOT] = "DELETE FROM q WHERE id BETWEEN ?1 AND ?2",
+	[SQL_DROP_BODY] = "DELETE FROM m WHERE id BETWEEN ?1 AND ?2",
 
 	/* Said again, the segment keeps the receipt that it has. */
 	[SQL_EVIDENCE_PUT] = "INSERT INTO s(id, attempt, seg, state, rstate, domain, fid, said) "
@@ -292,6 +292,7 @@ sqlite_rollback(struct store *s)
 	if (!sqlite3_get_autocommit(s->db))
 		sql_run(s, &b, NULL);
 	s->open = false;
+	s->run.first = 0;
 	s->counts = s->committed;
 	s->inbox = s->committed_inbox;
 }
@@ -320,7 +321,7 @@ sqlite_commit(struct store *s, struct err *err)
 	int rc;
 
 	arena_reset(&s->texts);
-	if (tally_write(s, err) == -1) {
+	if (road_settled(s, err) == -1 || tally_write(s, err) == -1) {
 		sqlite_rollback(s);
 		return COMMIT_NOT_DONE;
 	}

@@ -34,6 +34,14 @@ enum sql {
 	SQL_COUNT
 };
 
+/* Messages with ids in a row that finished in the same way, not yet moved to the results: under
+ * load most settlements of a transaction are such runs, and a run costs little more than one. */
+struct finish_run {
+	uint64_t	 first, last;	/* first 0: none */
+	struct store_settlement as;	/* outcome, code, at, attempt */
+	char		 link[512];	/* the text of as.link */
+};
+
 struct store {
 	sqlite3		*db;
 	sqlite3_stmt	*sql[SQL_COUNT];
@@ -45,6 +53,7 @@ struct store {
 	struct store_counts counts;	/* with the open transaction */
 	struct store_counts committed;
 	uint64_t	 inbox, committed_inbox;	/* rows of it: mostly none, then nobody looks */
+	struct finish_run run;		/* of the open transaction */
 	struct arena	 texts;		/* handed out; until the next call */
 };
 
@@ -154,6 +163,8 @@ enum store_result road_adopt(struct store *, uint8_t partition, uint64_t epoch, 
 enum store_result road_notice_done(struct store *, uint64_t id, uint64_t order_key, struct err *);
 enum store_result road_notice_later(struct store *, uint64_t id, uint64_t order_key,
 	    uint16_t tries, wall_t due, struct err *);
+/* What the transaction still owes the tables. Before whoever looks at more than one row. */
+int	road_settled(struct store *, struct err *);
 int	road_purge(struct store *, wall_t before, unsigned most, unsigned *gone, struct err *);
 
 /* --- store_sqlite_look.c --- */

@@ -45,6 +45,8 @@ index_scan(struct store *s, uint64_t *after, unsigned most, index_want_fn *want,
 	int more;
 
 	arena_reset(&s->texts);
+	if (road_settled(s, err) == -1)
+		return -1;
 	*seen = 0;
 	bind_int(&b, (int64_t)*after);
 	bind_int(&b, most);
@@ -209,6 +211,8 @@ look_flight(struct store *s, uint64_t id, uint64_t order_key, struct store_fligh
 
 	(void)order_key;
 	arena_reset(&s->texts);
+	if (road_settled(s, err) == -1)
+		return STORE_FAILED;
 	f->id = id;
 	f->body = f->link = f->receipt_id = f->receipt_said = (struct text){ 0 };
 	f->answer_count = 0;
@@ -305,6 +309,8 @@ enum store_result
 look_find(struct store *s, uint64_t id, struct store_view *v, struct err *err)
 {
 	arena_reset(&s->texts);
+	if (road_settled(s, err) == -1)
+		return STORE_FAILED;
 	return view_read(s, id, v, err);
 }
 
@@ -370,6 +376,8 @@ look_find_msisdn(struct store *s, uint64_t order_key, struct text msisdn, unsign
 	int more = 1;
 
 	arena_reset(&s->texts);
+	if (road_settled(s, err) == -1)
+		return -1;
 	ids = arena_get(&s->texts, BLOCK_IDS * sizeof *ids);
 	while (most > 0 && (more = msisdn_block(s, &block, err)) == 1) {
 		if (msisdn_ids(s, block, order_key, ids, BLOCK_IDS, &count, err) == -1)

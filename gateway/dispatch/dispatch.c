@@ -90,15 +90,21 @@ on_offer(void *arg, const struct message *m, uint64_t key, struct store_mark *ma
 }
 
 static void
-on_stored(void *arg, struct message **taken, uint64_t key, bool marked)
+on_stored(void *arg, struct message **taken, uint64_t key, bool offered, bool marked)
 {
-	scheduler_stored(((struct dispatch *)arg)->scheduler, taken, key, marked);
+	scheduler_stored(((struct dispatch *)arg)->scheduler, taken, key, offered, marked);
 }
 
 static void
-on_dropped(void *arg, const struct message *m, uint64_t key, bool marked)
+on_dropped(void *arg, const struct message *m, uint64_t key, bool offered)
 {
-	scheduler_dropped(((struct dispatch *)arg)->scheduler, m, key, marked);
+	scheduler_dropped(((struct dispatch *)arg)->scheduler, m, key, offered);
+}
+
+static void
+on_adopted(void *arg, const struct store_index *row)
+{
+	scheduler_adopted(((struct dispatch *)arg)->scheduler, row);
 }
 
 static bool
@@ -137,7 +143,8 @@ on_trouble(void *arg, bool in_trouble, const struct err *err)
 }
 
 static const struct queue_owner owner = {
-	.offer = on_offer, .stored = on_stored, .dropped = on_dropped, .withhold = on_withhold,
+	.offer = on_offer, .stored = on_stored, .dropped = on_dropped,
+	.adopted = on_adopted, .withhold = on_withhold,
 	.changed = on_changed, .loaded = on_loaded, .loaded_notices = on_loaded_notices,
 	.trouble = on_trouble
 };

@@ -94,8 +94,6 @@ doubt_check(struct scheduler *s)
 {
 	wall_t now = clock_wall();
 
-	if (!s->loaded)
-		return;
 	for (size_t i = 0; i < links_count(s->links); i++)
 		if (links_at(s->links, i)->up)
 			doubt_release(s, &links_at(s->links, i)->unknowns, now);

@@ -211,7 +211,7 @@ ledger_flight(struct ledger *l, uint64_t id, uint64_t order_key, queue_flight_fn
 }
 
 void
-ledger_notice(struct ledger *l, uint64_t id, queue_notice_fn *notice, void *arg)
+ledger_notice(struct ledger *l, uint64_t id, uint64_t order_key, queue_notice_fn *notice, void *arg)
 {
 	struct op *o = op_new(l, arg);
 
@@ -220,7 +220,7 @@ ledger_notice(struct ledger *l, uint64_t id, queue_notice_fn *notice, void *arg)
 		return;
 	}
 	o->then.notice = notice;
-	queue_notice(l->queue, id, op_notice, o);
+	queue_notice(l->queue, id, order_key, op_notice, o);
 }
 
 void

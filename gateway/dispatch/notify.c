@@ -639,7 +639,7 @@ receiver_call(struct notify *n, struct receiver *r)
 		call_make(c, e->url->text);
 	} else {
 		e->state = ENTRY_READING;
-		ledger_notice(n->ledger, e->id, call_read, c);
+		ledger_notice(n->ledger, e->id, e->order_key, call_read, c);
 	}
 	return true;
 }

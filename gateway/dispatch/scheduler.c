@@ -6,7 +6,7 @@
  * is taken when a link has room, and mark and body (if not in the window) come in one batch.
  *
  * Order: an offer that is refused is remembered until it is stored, so that a later message of
- * the same batch cannot overtake it; what is stored while the index loads waits behind the index.
+ * the same batch cannot overtake it; what comes while its partition loads is adopted behind it.
  *
  * Knows:     the order of events of a message before it is sent.
  * Does not:  know segments, answers, or what a refusal means.
@@ -41,7 +41,7 @@ scheduler_new(struct loop *loop, struct ledger *ledger, struct links *links,
 	    .backlog = backlog_new(), .bodies = bodies_new(BODIES_MOST), .trials = trials_new(),
 	    .flights = flights_new(), .plan = segment_plan_new(),
 	    .pending = calloc(PENDING_SLOTS, sizeof(uint16_t)), .references = calloc(REFERENCES, 1),
-	    .wake = timer_new(loop, scheduler_woken, s), .loading = true };
+	    .wake = timer_new(loop, scheduler_woken, s) };
 	if (s->backlog == NULL || s->bodies == NULL || s->trials == NULL || s->flights == NULL ||
 	    s->plan == NULL || s->pending == NULL || s->references == NULL || s->wake == NULL) {
 		scheduler_free(&s);
@@ -61,8 +61,6 @@ scheduler_free(struct scheduler **sp)
 		return;
 	loop_not_soon(s->loop, &s->pump);
 	timer_free(&s->wake);
-	for (size_t i = 0; i < s->early_count; i++)
-		message_free(&s->early[i]);
 	for (struct expiry *e = s->expiries, *next; e != NULL; e = next) {
 		next = e->next;
 		free(e);
@@ -79,7 +77,6 @@ scheduler_free(struct scheduler **sp)
 	buf_free(&s->receiver);
 	free(s->pending);
 	free(s->references);
-	free(s->early);
 	free(s);
 	*sp = NULL;
 }
@@ -99,7 +96,7 @@ claim(struct scheduler *s, const struct message *m, uint64_t key)
 	struct flight *f;
 	struct link *l;
 
-	if (!s->loaded || s->stopped || s->trouble || *pending_of(s, key) > 0 || m->not_before > 0 ||
+	if (s->stopped || s->trouble || *pending_of(s, key) > 0 || m->not_before > 0 ||
 	    (l = routing_pick(s, m, key)) == NULL)
 		return NULL;
 	if ((f = flight_new(s->flights, m->id, key)) == NULL)
@@ -161,22 +158,6 @@ offered_take(struct scheduler *s, uint64_t id)
 }
 
 static void
-early_keep(struct scheduler *s, struct message **taken)
-{
-	if (s->early_count == s->early_room) {
-		size_t room = s->early_room > 0 ? 2 * s->early_room : 1024;
-		struct message **early = realloc(s->early, room * sizeof *early);
-
-		if (early == NULL)
-			return;		/* it is stored: the next start sends it */
-		s->early = early;
-		s->early_room = room;
-	}
-	s->early[s->early_count++] = *taken;
-	*taken = NULL;
-}
-
-static void
 wait_in_backlog(struct scheduler *s, struct message **taken, uint64_t key)
 {
 	struct backlog_item item;
@@ -190,24 +171,6 @@ wait_in_backlog(struct scheduler *s, struct message **taken, uint64_t key)
 	scheduler_soon(s);
 }
 
-void
-scheduler_stored(struct scheduler *s, struct message **taken, uint64_t key, bool marked)
-{
-	struct flight *f = marked ? offered_take(s, (*taken)->id) : NULL;
-
-	if (f != NULL) {
-		f->message = *taken;
-		*taken = NULL;
-		turn_begin(s, f);
-		return;
-	}
-	--*pending_of(s, key);
-	if (!s->loaded)
-		early_keep(s, taken);
-	else
-		wait_in_backlog(s, taken, key);
-}
-
 static void
 flight_drop(struct scheduler *s, struct flight *f)	/* it never left, and nothing is to be settled */
 {
@@ -217,17 +180,43 @@ flight_drop(struct scheduler *s, struct flight *f)	/* it never left, and nothing
 	scheduler_soon(s);
 }
 
-void
-scheduler_dropped(struct scheduler *s, const struct message *m, uint64_t key, bool marked)
+/* An offer that was accepted is off. */
+static void
+offer_off(struct scheduler *s, uint64_t id)
 {
-	struct flight *f = marked ? offered_take(s, m->id) : NULL;
+	struct flight *f = offered_take(s, id);
 
-	if (f == NULL) {
-		--*pending_of(s, key);
+	if (f == NULL)
 		return;
-	}
 	backlog_done(s->backlog, f->id, f->key);
 	flight_drop(s, f);
+}
+
+void
+scheduler_stored(struct scheduler *s, struct message **taken, uint64_t key, bool offered, bool marked)
+{
+	struct flight *f;
+
+	if (marked && (f = offered_take(s, (*taken)->id)) != NULL) {
+		f->message = *taken;
+		*taken = NULL;
+		turn_begin(s, f);
+		return;
+	}
+	if (offered)
+		offer_off(s, (*taken)->id);	/* and behind who came before */
+	else
+		--*pending_of(s, key);
+	wait_in_backlog(s, taken, key);
+}
+
+void
+scheduler_dropped(struct scheduler *s, const struct message *m, uint64_t key, bool offered)
+{
+	if (offered)
+		offer_off(s, m->id);
+	else
+		--*pending_of(s, key);
 }
 
 /* --- expired ------------------------------------------------------------------------- */
@@ -513,7 +502,7 @@ scheduler_pump(void *arg)
 
 	for (size_t i = 0; i < count; i++)
 		turn_send(s, links_at(s->links, i));
-	if (!s->loaded || s->stopped || s->trouble)
+	if (s->stopped || s->trouble)
 		return;
 	due = backlog_wake(s->backlog, now);
 	if (due > 0)
@@ -587,33 +576,26 @@ load_one(struct scheduler *s, const struct store_index *row)
 		    row->id);
 }
 
-static void
-load_end(struct scheduler *s)
-{
-	s->loading = false;
-	s->loaded = true;
-	if (s->recovered > 0)
-		log_warn("recovered %" PRIu64 " messages that were in flight: at most these can "
-		    "arrive twice", s->recovered);
-	for (size_t i = 0; i < s->early_count; i++) {
-		uint64_t key = msisdn_order_key(s->early[i]->msisdn);
-
-		wait_in_backlog(s, &s->early[i], key);
-	}
-	free(s->early);
-	s->early = NULL;
-	s->early_count = s->early_room = 0;
-	doubt_check(s);
-	scheduler_soon(s);
-}
-
 void
 scheduler_loaded(struct scheduler *s, const struct store_index *rows, size_t n, bool end)
 {
 	for (size_t i = 0; i < n; i++)
 		load_one(s, &rows[i]);
-	if (end)
-		load_end(s);
+	if (end) {
+		s->loaded = true;
+		if (s->recovered > 0)
+			log_warn("recovered %" PRIu64 " messages that were in flight: at most these can "
+			    "arrive twice", s->recovered);
+		doubt_check(s);
+	}
+	scheduler_soon(s);
+}
+
+void
+scheduler_adopted(struct scheduler *s, const struct store_index *row)
+{
+	load_one(s, row);
+	scheduler_soon(s);
 }
 
 /* --- from above -------------------------------------------------------------------------- */
@@ -667,7 +649,7 @@ scheduler_tick(struct scheduler *s, bool clock_trusted)
 	s->clock_trusted = clock_trusted;
 	for (size_t i = 0; i < links_count(s->links); i++)
 		link_ahead(links_at(s->links, i));
-	if (!s->loaded || s->stopped)
+	if (s->stopped)
 		return;
 	if (clock_trusted)
 		backlog_expired(s->backlog, clock_wall(), sweep > SWEEP_LEAST ? sweep : SWEEP_LEAST,
@@ -679,7 +661,7 @@ scheduler_tick(struct scheduler *s, bool clock_trusted)
 void
 scheduler_status(const struct scheduler *s, struct dispatch_status *out)
 {
-	out->waiting = backlog_count(s->backlog) + s->early_count + s->in_doubt;
+	out->waiting = backlog_count(s->backlog) + s->in_doubt;
 	out->in_flight = flights_count(s->flights);
 	for (size_t i = 0; i < links_count(s->links); i++)
 		out->in_flight -= links_at(s->links, i)->late_count;

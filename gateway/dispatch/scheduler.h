@@ -27,8 +27,10 @@ void		 scheduler_free(struct scheduler **);
 /* From the queue. */
 bool		 scheduler_offer(struct scheduler *, const struct message *, uint64_t order_key,
 		    struct store_mark *);
-void		 scheduler_stored(struct scheduler *, struct message **taken, uint64_t order_key, bool marked);
-void		 scheduler_dropped(struct scheduler *, const struct message *, uint64_t order_key, bool marked);
+void		 scheduler_stored(struct scheduler *, struct message **taken, uint64_t order_key, bool offered,
+		    bool marked);
+void		 scheduler_dropped(struct scheduler *, const struct message *, uint64_t order_key, bool offered);
+void		 scheduler_adopted(struct scheduler *, const struct store_index *);
 bool		 scheduler_withhold(struct scheduler *, uint64_t id, uint64_t order_key);
 void		 scheduler_changed(struct scheduler *, uint64_t id, uint64_t order_key, enum store_result,
 		    bool cancelled);

@@ -67,8 +67,6 @@ struct scheduler {
 	struct flight	*offered, *offered_last;	/* in the order of the offers */
 	uint16_t	*pending;	/* by order key: refused offers that are not stored yet */
 	uint8_t		*references;	/* by order key: the next concatenation reference */
-	struct message	**early;	/* stored while the index was loading */
-	size_t		 early_count, early_room;
 	struct trial	*orphans;	/* in doubt, their link is gone */
 	size_t		 in_doubt;	/* theirs and those of links */
 	struct expiry	*expiries;
@@ -82,7 +80,7 @@ struct scheduler {
 	uint16_t	 flow;
 	unsigned	 turn;		/* whose turn it is among equal links */
 
-	bool		 loading, loaded, stopped, trouble, clock_trusted;
+	bool		 loaded, stopped, trouble, clock_trusted;
 	uint64_t	 possible_duplicates, recovered;
 	struct rate	 sent;
 };

@@ -18,28 +18,28 @@
 static const struct err *
 op_err(struct op *op)
 {
-	switch (op->result) {
+	switch (op->done.result) {
 	case STORE_OK:
 		return NULL;
 	case STORE_FAILED:
 		break;
 	case STORE_FENCED:
-		err_set(&op->err, ERR_BUSY, "its partition belongs to another node now");
+		err_set(&op->done.err, ERR_BUSY, "its partition belongs to another node now");
 		break;
 	case STORE_EXISTS:
 	case STORE_ABSENT:
-		err_set(&op->err, ERR_SYSTEM, "there is no such message any more");
+		err_set(&op->done.err, ERR_SYSTEM, "there is no such message any more");
 		break;
 	case STORE_TOO_LATE:
-		err_set(&op->err, ERR_SYSTEM, "it is answered already");
+		err_set(&op->done.err, ERR_SYSTEM, "it is answered already");
 	}
-	return &op->err;
+	return &op->done.err;
 }
 
 static const struct err *
 op_failure(const struct op *op)		/* of look-ups: absent is no fault */
 {
-	return op->result == STORE_FAILED ? &op->err : NULL;
+	return op->done.result == STORE_FAILED ? &op->done.err : NULL;
 }
 
 /* --- submit --- */
@@ -86,28 +86,35 @@ submission_offer(struct queue *q, struct op *op)
 		struct put *p = &op->u.submit.puts[i];
 
 		p->message->id = id_take(q);
-		p->marked = q->owner->offer(q->owner_arg, p->message, p->order_key, &p->mark);
+		p->offer = !parts_has(&q->owned, store_part(p->order_key)) ? OFFER_NONE :
+		    q->owner->offer(q->owner_arg, p->message, p->order_key, &p->mark) ? OFFER_TAKEN :
+		    OFFER_REFUSED;
 	}
+}
+
+/* To the owner, if it is the owner's. */
+static void
+put_tell(struct queue *q, struct put *p, bool stored, enum store_put how)
+{
+	if (stored && how != PUT_INBOX)
+		q->owner->stored(q->owner_arg, &p->message, p->order_key, p->offer == OFFER_TAKEN,
+		    how == PUT_MARKED);
+	else if (p->offer != OFFER_NONE)
+		q->owner->dropped(q->owner_arg, p->message, p->order_key, p->offer == OFFER_TAKEN);
+	message_free(&p->message);
 }
 
 static void
 tell_submit(struct queue *q, struct op *op)
 {
-	bool stored = op->result == STORE_OK, repeated = op->result == STORE_EXISTS;
+	bool stored = op->done.result == STORE_OK, repeated = op->done.result == STORE_EXISTS;
 
 	if (stored)
 		q->stats.submitted += op->u.submit.n;
 	op->call.stored(op->arg, stored || repeated ? NULL : op_err(op), op->u.submit.ids,
 	    op->u.submit.n, repeated);
-	for (size_t i = 0; i < op->u.submit.n; i++) {
-		struct put *p = &op->u.submit.puts[i];
-
-		if (stored)
-			q->owner->stored(q->owner_arg, &p->message, p->order_key, p->marked);
-		else if (op->u.submit.offered)
-			q->owner->dropped(q->owner_arg, p->message, p->order_key, p->marked);
-		message_free(&p->message);
-	}
+	for (size_t i = 0; i < op->u.submit.n; i++)
+		put_tell(q, &op->u.submit.puts[i], stored, stored ? op->u.submit.asked.how[i] : PUT_INBOX);
 	op_free(q, op);
 }
 
@@ -141,7 +148,7 @@ queue_find_msisdn(struct queue *q, struct text msisdn, unsigned most, queue_foun
 static void
 tell_find(struct queue *q, struct op *op)
 {
-	bool ok = op->result == STORE_OK;
+	bool ok = op->done.result == STORE_OK;
 
 	op->call.found(op->arg, op_failure(op), ok ? op->u.find.views : NULL, ok ? op->u.find.n : 0);
 	op_free(q, op);
@@ -161,7 +168,7 @@ change_begin(struct queue *q, enum op_kind then, struct text account, struct tex
 	op->u.change.account = arena_text(&op->in, account);
 	op->u.change.push_id = arena_text(&op->in, push_id);
 	op->u.change.message = m;
-	if (q->loading)		/* the owner knows what it can withhold when it has the whole index */
+	if (!parts_none(&q->loading))	/* the owner can withhold what it has loaded */
 		ops_add(&q->after_load, op);
 	else
 		op_wait(q, op);
@@ -187,7 +194,7 @@ queue_replace(struct queue *q, struct text account, struct text push_id, struct 
 static void
 change_end(struct queue *q, struct op *op)
 {
-	op->call.changed(op->arg, op_failure(op), op->result);
+	op->call.changed(op->arg, op_failure(op), op->done.result);
 	message_free(&op->u.change.message);
 	op_free(q, op);
 }
@@ -201,13 +208,13 @@ change_dress(struct op *op)
 	struct message *dressed;
 
 	if (!text_eq(new.msisdn, v->msisdn))
-		return err_set(&op->err, ERR_SYNTAX, "a replacement goes to the same receiver");
+		return err_set(&op->done.err, ERR_SYNTAX, "a replacement goes to the same receiver");
 	new.id = v->id;
 	new.account = v->account;
 	new.push_id = v->push_id;
 	new.accepted = v->accepted;
 	if ((dressed = message_new(&new)) == NULL)
-		return err_set(&op->err, ERR_SYSTEM, "no memory");
+		return err_set(&op->done.err, ERR_SYSTEM, "no memory");
 	message_free(&op->u.change.message);
 	op->u.change.message = dressed;
 	return 0;
@@ -218,13 +225,13 @@ tell_locate(struct queue *q, struct op *op)
 {
 	const struct store_view *v = &op->u.change.view;
 
-	if (op->result == STORE_OK && v->state != STATE_WAITING)
-		op->result = STORE_TOO_LATE;
-	if (op->result == STORE_OK && op->u.change.then == OP_REPLACE && change_dress(op) == -1)
-		op->result = STORE_FAILED;
-	if (op->result == STORE_OK && !q->owner->withhold(q->owner_arg, v->id, v->order_key))
-		op->result = STORE_TOO_LATE;
-	if (op->result != STORE_OK) {
+	if (op->done.result == STORE_OK && v->state != STATE_WAITING)
+		op->done.result = STORE_TOO_LATE;
+	if (op->done.result == STORE_OK && op->u.change.then == OP_REPLACE && change_dress(op) == -1)
+		op->done.result = STORE_FAILED;
+	if (op->done.result == STORE_OK && !q->owner->withhold(q->owner_arg, v->id, v->order_key))
+		op->done.result = STORE_TOO_LATE;
+	if (op->done.result != STORE_OK) {
 		change_end(q, op);
 		return;
 	}
@@ -237,7 +244,7 @@ tell_locate(struct queue *q, struct op *op)
 static void
 tell_change(struct queue *q, struct op *op)
 {
-	q->owner->changed(q->owner_arg, op->id, op->order_key, op->result, op->kind == OP_CANCEL);
+	q->owner->changed(q->owner_arg, op->id, op->order_key, op->done.result, op->kind == OP_CANCEL);
 	change_end(q, op);
 }
 
@@ -298,7 +305,7 @@ static void
 tell_settle(struct queue *q, struct op *op)
 {
 	const struct store_joined *j = &op->u.settle.joined;
-	bool news = op->result == STORE_OK && (j->matched || j->ripe);
+	bool news = op->done.result == STORE_OK && (j->matched || j->ripe);
 
 	if (op->call.joined != NULL)
 		op->call.joined(op->arg, op_err(op), news ? j : NULL);
@@ -323,7 +330,7 @@ static void
 tell_receipt(struct queue *q, struct op *op)
 {
 	if (op->call.joined != NULL)
-		op->call.joined(op->arg, op_err(op), op->result == STORE_OK ? &op->u.receipt.joined : NULL);
+		op->call.joined(op->arg, op_err(op), op->done.result == STORE_OK ? &op->u.receipt.joined : NULL);
 	op_free(q, op);
 }
 
@@ -344,7 +351,7 @@ tell_flight(struct queue *q, struct op *op)
 {
 	const struct err *err = op_failure(op);
 
-	op->call.flight(op->arg, err, err == NULL ? op->u.flight : NULL);
+	op->call.flight(op->arg, err, err == NULL ? &op->u.flight : NULL);
 	op_free(q, op);
 }
 
@@ -373,81 +380,129 @@ queue_notice_later(struct queue *q, uint64_t id, uint64_t order_key, uint16_t tr
 }
 
 void
-queue_notice(struct queue *q, uint64_t id, queue_notice_fn *notice, void *arg)
+queue_notice(struct queue *q, uint64_t id, uint64_t order_key, queue_notice_fn *notice, void *arg)
 {
 	struct op *op = op_new(q, OP_NOTICE);
 
 	op->call.notice = notice;
 	op->arg = arg;
 	op->id = id;
+	op->order_key = order_key;
 	op_wait(q, op);
 }
 
 static void
 tell_notice(struct queue *q, struct op *op)
 {
-	op->call.notice(op->arg, op_failure(op), op->result == STORE_OK ? op->u.notice.found : NULL);
+	op->call.notice(op->arg, op_failure(op), op->done.result == STORE_OK ? &op->u.notice.found : NULL);
 	op_free(q, op);
 }
 
-/* --- the index --- */
+/* --- partitions: claimed, loaded, in the owner's hands --- */
+
+static const struct store_parts all_parts = {
+	{ UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX }
+};
 
 static void
-scan_on(struct queue *q, enum op_kind kind, uint64_t after)
+parts_move(struct store_parts *from, struct store_parts *to, const struct store_parts *which)
+{
+	for (size_t i = 0; i < sizeof which->bits / sizeof *which->bits; i++) {
+		from->bits[i] &= ~which->bits[i];
+		to->bits[i] |= which->bits[i];
+	}
+}
+
+static void
+scan_on(struct queue *q, enum op_kind kind, const struct store_parts *parts, struct store_cursor at)
 {
 	struct op *op = op_new(q, kind);
 
-	op->u.scan.after = after;
-	op->u.scan.below = q->first_id;
+	op->u.scan.parts = *parts;
+	op->u.scan.at = at;
+	op_wait(q, op);
+}
+
+static void
+claim(struct queue *q, const struct store_parts *parts)
+{
+	struct op *op = op_new(q, OP_CLAIM);
+
+	op->u.parts = *parts;
 	op_wait(q, op);
 }
 
 void
 queue_start(struct queue *q)
 {
-	q->loading = true;
-	scan_on(q, OP_LOAD, 0);
+	q->loading = all_parts;
+	claim(q, &all_parts);
+}
+
+/* What cannot be done for the store's trouble is asked for again when it is well: without the index nothing
+ * would be sent. */
+static bool
+start_fails(struct queue *q, struct op *op)
+{
+	if (q->closing) {
+		op_free(q, op);
+		return true;
+	}
+	if (op->done.result != STORE_FAILED)
+		return false;
+	queue_trouble(q, &op->done.err);
+	q->stats.open_operations++;
+	ops_add(&q->kept, op);
+	return true;
 }
 
 static void
-load_end(struct queue *q)
+tell_claim(struct queue *q, struct op *op)
+{
+	if (start_fails(q, op))
+		return;
+	scan_on(q, OP_LOAD, &op->u.parts, (struct store_cursor){ .end = false });
+	op_free(q, op);
+}
+
+static void
+load_end(struct queue *q, const struct store_parts *parts)
 {
 	struct op *op;
 
-	q->loading = false;
-	while ((op = ops_take(&q->after_load)) != NULL)
+	parts_move(&q->loading, &q->owned, parts);
+	op_wait(q, op_new(q, OP_NEWS));		/* what came meanwhile */
+	while (parts_none(&q->loading) && (op = ops_take(&q->after_load)) != NULL)
 		op_wait(q, op);
 }
 
-/* A slice that could not be read is asked for again when the store is well: without the index
- * nothing would be sent. */
 static void
 tell_load(struct queue *q, struct op *op)
 {
-	bool messages = op->kind == OP_LOAD, end = op->u.scan.seen < LOAD_SLICE;
+	bool messages = op->kind == OP_LOAD, end = op->u.scan.at.end;
 
-	if (q->closing) {
-		op_free(q, op);
+	if (start_fails(q, op))
 		return;
-	}
-	if (op->result == STORE_FAILED) {
-		queue_trouble(q, &op->err);
-		q->stats.open_operations++;
-		ops_add(&q->kept, op);
-		return;
-	}
 	if (messages)
 		q->owner->loaded(q->owner_arg, op->u.scan.rows, op->u.scan.n, end);
 	else
 		q->owner->loaded_notices(q->owner_arg, op->u.scan.notices, op->u.scan.n, end);
 	if (!end)
-		scan_on(q, op->kind, op->u.scan.after);
+		scan_on(q, op->kind, &op->u.scan.parts, op->u.scan.at);
 	else if (messages)
-		scan_on(q, OP_LOAD_NOTICES, 0);
+		scan_on(q, OP_LOAD_NOTICES, &op->u.scan.parts, (struct store_cursor){ .end = false });
 	else
-		load_end(q);
+		load_end(q, &op->u.scan.parts);
 	op_free(q, op);
 }
+
+static void
+tell_nobody(struct queue *q, struct op *op)
+{
+	op_free(q, op);
+}
+
+/* --- what waits too long --- */
 
 void
 queue_overdue(struct queue *q, queue_overdue_fn *overdue, void *arg)
@@ -456,7 +511,8 @@ queue_overdue(struct queue *q, queue_overdue_fn *overdue, void *arg)
 
 	op->call.overdue = overdue;
 	op->arg = arg;
-	op->u.scan.after = q->overdue_after;
+	op->u.scan.parts = q->owned;
+	op->u.scan.at = q->overdue_at;
 	op_wait(q, op);
 }
 
@@ -466,7 +522,7 @@ tell_overdue(struct queue *q, struct op *op)
 	const struct err *err = op_failure(op);
 
 	if (err == NULL)	/* round and round */
-		q->overdue_after = op->u.scan.seen < LOAD_SLICE ? 0 : op->u.scan.after;
+		q->overdue_at = op->u.scan.at.end ? (struct store_cursor){ .end = false } : op->u.scan.at;
 	op->call.overdue(op->arg, err, err == NULL ? op->u.scan.rows : NULL,
 	    err == NULL ? op->u.scan.n : 0);
 	op_free(q, op);
@@ -479,7 +535,8 @@ queue_held(struct queue *q, uint64_t after, queue_held_fn *held, void *arg)
 
 	op->call.overdue = held;
 	op->arg = arg;
-	op->u.scan.after = after;
+	op->u.scan.parts = all_parts;
+	op->u.scan.at.a = after;
 	op_wait(q, op);
 }
 
@@ -493,13 +550,29 @@ tell_held(struct queue *q, struct op *op)
 	op_free(q, op);
 }
 
+/* --- news --- */
+
+static void
+news_tell(struct queue *q, const struct store_news *news)
+{
+	switch (news->kind) {
+	case NEWS_MESSAGE:
+		q->owner->adopted(q->owner_arg, &news->message);
+		break;
+	case NEWS_EVIDENCE:
+	case NEWS_RECEIPT:
+	case NEWS_REQUEST:
+		break;			/* of other nodes: there are none yet */
+	}
+}
+
 /* --- purge --- */
 
 static void
 tell_purge(struct queue *q, struct op *op)
 {
 	q->purging = false;
-	if (op->result == STORE_OK && !q->closing) {	/* there may be more */
+	if (op->done.result == STORE_OK && !q->closing) {	/* there may be more */
 		q->purging = true;
 		op_wait(q, op_new(q, OP_PURGE));
 	}
@@ -527,6 +600,9 @@ static void (*const tells[OP_COUNT])(struct queue *, struct op *) = {
 	[OP_HELD] = tell_held,
 	[OP_LOAD] = tell_load,
 	[OP_LOAD_NOTICES] = tell_load,
+	[OP_CLAIM] = tell_claim,
+	[OP_RELEASE] = tell_nobody,
+	[OP_NEWS] = tell_nobody,
 };
 
 /* The result is in op: tells who asked, gives the op back (or uses it again). */
@@ -605,21 +681,22 @@ nobody_offer(void *arg, const struct message *m, uint64_t order_key, struct stor
 }
 
 static void
-nobody_stored(void *arg, struct message **taken, uint64_t order_key, bool marked)
+nobody_stored(void *arg, struct message **taken, uint64_t order_key, bool offered, bool marked)
 {
 	(void)arg;
 	(void)order_key;
+	(void)offered;
 	(void)marked;
 	message_free(taken);
 }
 
 static void
-nobody_dropped(void *arg, const struct message *m, uint64_t order_key, bool marked)
+nobody_dropped(void *arg, const struct message *m, uint64_t order_key, bool offered)
 {
 	(void)arg;
 	(void)m;
 	(void)order_key;
-	(void)marked;
+	(void)offered;
 }
 
 static bool
@@ -655,7 +732,7 @@ static const struct queue_owner nobody = {
 	.dropped = nobody_dropped,
 	.withhold = nobody_withhold,
 	.changed = nobody_changed,
-	.trouble = nobody_trouble,	/* loaded: only after queue_start, which wants an owner */
+	.trouble = nobody_trouble,	/* loaded, adopted: only after queue_start, which wants an owner */
 };
 
 void
@@ -667,7 +744,8 @@ queue_owner_set(struct queue *q, const struct queue_owner *owner, void *arg)
 
 /* --- opening and closing --- */
 
-static const struct heart_calls heart_calls = { .tell = op_tell, .offer = submission_offer };
+static const struct heart_calls heart_calls = { .tell = op_tell, .offer = submission_offer,
+    .news = news_tell };
 
 struct queue *
 queue_open(struct loop *loop, const struct store_driver *driver, const struct store_conf *conf,

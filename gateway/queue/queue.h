@@ -60,18 +60,22 @@ void		 queue_replace(struct queue *, struct text account, struct text push_id,
 /* --- for the owner --------------------------------------------------------- */
 
 struct queue_owner {
-	/* A new message is about to be written. true: it may leave at once; *mark is filled in
-	 * (link stays valid until `stored`) and shares the put's transaction. */
+	/* A new message of an owned partition is about to be written. true: it may leave at once; *mark is
+	 * filled in (link stays valid until `stored`) and shares the put's transaction. */
 	bool	(*offer)(void *arg, const struct message *, uint64_t order_key, struct store_mark *mark);
-	/* It is durable. Takes the message. */
-	void	(*stored)(void *arg, struct message **taken, uint64_t order_key, bool marked);
-	/* It is not: an offer that was accepted is off. */
-	void	(*dropped)(void *arg, const struct message *, uint64_t order_key, bool marked);
+	/* It is durable. Takes the message. offered: the offer was accepted; marked: the mark was written. An
+	 * accepted offer without its mark is off: somebody came before it, and was adopted just now. */
+	void	(*stored)(void *arg, struct message **taken, uint64_t order_key, bool offered, bool marked);
+	/* It is not, or not ours: an offer that was accepted is off. */
+	void	(*dropped)(void *arg, const struct message *, uint64_t order_key, bool offered);
+	/* One that others took in is in the schedule now, behind what is there; its body is in the store. */
+	void	(*adopted)(void *arg, const struct store_index *);
 	/* May this be cancelled or replaced? Asked on the loop before the write; true takes it out
 	 * of the schedule until `changed`. */
 	bool	(*withhold)(void *arg, uint64_t id, uint64_t order_key);
 	void	(*changed)(void *arg, uint64_t id, uint64_t order_key, enum store_result, bool cancelled);
-	/* The index at start (and at a take-over), in slices; end: that was all. */
+	/* The index at start (and at a take-over), in slices, in order; end: that was all. What is loaded may
+	 * leave at once; what is new meanwhile is adopted afterwards. */
 	void	(*loaded)(void *arg, const struct store_index *rows, size_t n, bool end);
 	void	(*loaded_notices)(void *arg, const struct store_notice *rows, size_t n, bool end);
 	void	(*trouble)(void *arg, bool in_trouble, const struct err *);
@@ -85,7 +89,7 @@ typedef void queue_flight_fn(void *arg, const struct err *, const struct store_f
 struct queue	*queue_open(struct loop *, const struct store_driver *, const struct store_conf *,
 		    struct err *);
 void		 queue_owner_set(struct queue *, const struct queue_owner *, void *arg);
-void		 queue_start(struct queue *);		/* loads the index, slice by slice */
+void		 queue_start(struct queue *);		/* claims the partitions, loads the index, slice by slice */
 /* Waits for what is open, releases the leases. The last callbacks come from inside: close the queue
  * before who gave them is freed. */
 void		 queue_close(struct queue **);
@@ -102,7 +106,7 @@ void		 queue_flight(struct queue *, uint64_t id, uint64_t order_key, queue_fligh
 void		 queue_notice_done(struct queue *, uint64_t id, uint64_t order_key);
 void		 queue_notice_later(struct queue *, uint64_t id, uint64_t order_key, uint16_t tries, wall_t due);
 typedef void queue_notice_fn(void *arg, const struct err *, const struct store_notice *);	/* NULL: gone */
-void		 queue_notice(struct queue *, uint64_t id, queue_notice_fn *, void *arg);
+void		 queue_notice(struct queue *, uint64_t id, uint64_t order_key, queue_notice_fn *, void *arg);
 /* A slice of what waits too long for receipts, or is ripe and was left by a crash. */
 typedef void queue_overdue_fn(void *arg, const struct err *, const struct store_index *rows, size_t n);
 void		 queue_overdue(struct queue *, queue_overdue_fn *, void *arg);

@@ -48,6 +48,9 @@ const enum op_fate op_fates[OP_COUNT] = {
 	[OP_HELD] = FATE_READS,
 	[OP_LOAD] = FATE_READS,
 	[OP_LOAD_NOTICES] = FATE_READS,
+	[OP_CLAIM] = FATE_ALONE,
+	[OP_RELEASE] = FATE_ALONE,
+	[OP_NEWS] = FATE_FAILS,
 };
 
 /* --- operations --- */
@@ -67,8 +70,8 @@ op_new(struct queue *q, enum op_kind kind)
 	}
 	op->kind = kind;
 	op->withdrawn = op->spoiled = false;
-	op->result = STORE_OK;
-	op->err.code = ERR_NONE;
+	op->done.result = STORE_OK;
+	op->done.err.code = ERR_NONE;
 	op->call.done = NULL;
 	op->arg = NULL;
 	op->id = op->order_key = 0;
@@ -126,8 +129,8 @@ op_over(struct queue *q, struct op *op)
 static void
 op_failed(struct queue *q, struct op *op, const struct err *err)
 {
-	op->result = STORE_FAILED;
-	op->err = *err;
+	op->done.result = STORE_FAILED;
+	op->done.err = *err;
 	op_over(q, op);
 }
 
@@ -219,11 +222,17 @@ batch_go(struct queue *q)
 }
 
 static void
-batch_empty(struct batch *b)
+batch_empty(struct queue *q)
 {
+	struct batch *b = &q->batch;
+
 	ops_empty(&b->ops);
-	b->transaction = b->probe = b->doubtful = false;
+	b->transaction = b->probe = b->doubtful = b->more_news = false;
+	b->owned = q->owned;
 	b->want_ids = 0;
+	b->news = NULL;
+	b->news_tail = &b->news;
+	arena_reset(&b->arena);
 }
 
 /* Takes from the list what fits. A submission is never split; one that needs more ids than there
@@ -236,6 +245,11 @@ batch_fill(struct queue *q, struct op_list *from)
 	struct op *op;
 
 	while ((op = from->head) != NULL && weight < BATCH_MOST) {
+		if (op_fates[op->kind] == FATE_ALONE) {
+			if (b->ops.head == NULL)
+				ops_add(&b->ops, ops_take(from));
+			break;
+		}
 		if (op->withdrawn) {
 			op_over(q, ops_take(from));
 			continue;
@@ -269,7 +283,7 @@ trouble_sort(struct queue *q)
 			op_over(q, op);
 		else if (op_fates[op->kind] == FATE_STAYS)
 			ops_add(&q->kept, op);
-		else if (op_fates[op->kind] == FATE_FAILS || q->doubt)
+		else if (op_fates[op->kind] != FATE_READS || q->doubt)
 			op_failed(q, op, &q->why);
 		else if (q->batch.ops.count < BATCH_MOST)
 			ops_add(&q->batch.ops, op);
@@ -290,10 +304,11 @@ turn_in_trouble(struct queue *q)
 		q->probe_now = false;
 		return;
 	}
-	batch_empty(&q->batch);
+	batch_empty(q);
 	if (q->probe_now) {
 		q->probe_now = false;
-		batch_fill(q, &q->kept);
+		if (q->kept.head != NULL && op_fates[q->kept.head->kind] != FATE_ALONE)
+			batch_fill(q, &q->kept);
 		q->batch.transaction = q->batch.probe = true;
 		batch_go(q);
 		return;
@@ -314,7 +329,7 @@ queue_turn(void *arg)
 		turn_in_trouble(q);
 		return;
 	}
-	batch_empty(&q->batch);
+	batch_empty(q);
 	batch_fill(q, &q->waiting);
 	if (q->batch.want_ids == 0)
 		q->batch.want_ids = ids_wanted(q);
@@ -378,6 +393,7 @@ batch_over(struct queue *q)
 	struct batch *b = &q->batch;
 	struct op_list ops = b->ops;
 	bool transaction = b->transaction;
+	const struct news *news = b->news;
 
 	q->running = false;
 	if (b->ids_first != 0)
@@ -390,6 +406,10 @@ batch_over(struct queue *q)
 			q->stats.batches++;
 			trouble_end(q);
 		}
+		for (; news != NULL; news = news->next)
+			q->calls->news(q, &news->is);
+		if (b->more_news && !q->closing)
+			op_wait(q, op_new(q, OP_NEWS));
 		batch_tell(q, &ops);
 		break;
 	case BATCH_FAILED:
@@ -455,7 +475,6 @@ parts_open(struct queue *q, struct err *err)
 	    q->writer.driver->counts(q->writer.store, &q->stats.counts, err) == -1)
 		return -1;
 	ids_add(&q->ids, first, ID_BLOCK);
-	q->first_id = first;
 	snprintf(q->node, sizeof q->node, "%u", q->writer.driver->node(q->writer.store));
 	return (q->worker = worker_new(q->loop, "store", err)) != NULL ? 0 : -1;
 }
@@ -469,6 +488,7 @@ parts_free(struct queue *q)
 	timer_free(&q->purge);
 	loop_not_soon(q->loop, &q->turn);
 	writer_close(&q->writer);
+	arena_free(&q->batch.arena);
 	while ((op = q->spare) != NULL) {
 		q->spare = op->next;
 		op_destroy(op);
@@ -494,7 +514,8 @@ heart_open(struct loop *loop, const struct store_driver *driver, const struct st
 	ops_empty(&q->waiting);
 	ops_empty(&q->kept);
 	ops_empty(&q->after_load);
-	batch_empty(&q->batch);
+	q->batch.arena = (struct arena){ 0 };
+	batch_empty(q);
 	if (writer_open(&q->writer, driver, conf, err) == -1 || parts_open(q, err) == -1) {
 		parts_free(q);
 		return NULL;
@@ -511,7 +532,7 @@ close_rest(struct queue *q)
 	bool failed = false;
 
 	while (!failed && (q->waiting.head != NULL || q->kept.head != NULL)) {
-		batch_empty(&q->batch);
+		batch_empty(q);
 		ops_join(&q->kept, &q->waiting);
 		ops_join(&q->waiting, &q->kept);
 		batch_fill(q, &q->waiting);

@@ -22,6 +22,7 @@ enum {
 	BATCH_MOST = 2000,	/* operations a transaction: bounds the latency of who waits behind */
 	SPARE_MOST = 4096,	/* operations kept for reuse */
 	ID_BLOCK = 65536,
+	NEWS_SLICE = 1000,
 	LOAD_SLICE = 5000,	/* rows: about 3 ms of the store, and of the owner */
 	PURGE_SLICE = 500,
 	RETRY_MS = 1000,
@@ -32,19 +33,22 @@ enum {
 enum op_kind {
 	OP_SUBMIT, OP_MARK, OP_SETTLE, OP_RECEIPT, OP_CANCEL, OP_REPLACE, OP_NOTICE_DONE,
 	OP_NOTICE_LATER, OP_PURGE, OP_LOCATE, OP_FIND, OP_FIND_MSISDN, OP_FLIGHT, OP_NOTICE,
-	OP_OVERDUE, OP_HELD, OP_LOAD, OP_LOAD_NOTICES, OP_COUNT
+	OP_OVERDUE, OP_HELD, OP_LOAD, OP_LOAD_NOTICES, OP_CLAIM, OP_RELEASE, OP_NEWS, OP_COUNT
 };
 
 enum op_fate {			/* of what could not be written */
 	FATE_FAILS,		/* its caller is told at once */
 	FATE_STAYS,		/* is tried again until it is in */
-	FATE_READS		/* needs no transaction */
+	FATE_READS,		/* needs no transaction */
+	FATE_ALONE		/* a batch of its own, outside of a transaction; fails like the first */
 };
+
+enum put_offer { OFFER_NONE, OFFER_REFUSED, OFFER_TAKEN };
 
 struct put {			/* one message of a submission */
 	struct message	*message;
 	uint64_t	 order_key;
-	bool		 marked;
+	enum put_offer	 offer;		/* what the owner said; NONE: it is not ours to offer */
 	struct store_mark mark;
 };
 
@@ -53,8 +57,7 @@ struct op {
 	enum op_kind	 kind;
 	bool		 withdrawn;
 	bool		 spoiled;	/* cannot share a transaction: result and err say why */
-	enum store_result result;
-	struct err	 err;		/* FAILED */
+	struct store_done done;
 	struct arena	 in, out;	/* texts of the call, of the result */
 	union {
 		queue_stored_fn	*stored;
@@ -74,6 +77,7 @@ struct op {
 			uint64_t	*ids;
 			size_t		 n;
 			bool		 offered;
+			struct store_submit asked;	/* while its batch runs */
 		} submit;
 		struct store_mark mark;
 		struct {
@@ -99,15 +103,17 @@ struct op {
 		struct {
 			uint16_t	 tries;
 			wall_t		 due;
-			struct store_notice *found;
+			struct store_notice found;
 		} notice;
-		struct store_flight *flight;
+		struct store_flight flight;
 		struct {
-			uint64_t	 after, below;	/* ids from `below` on are this process's own */
+			struct store_parts parts;
+			struct store_cursor at;
 			struct store_index *rows;
 			struct store_notice *notices;
-			unsigned	 n, seen;
+			unsigned	 n;
 		} scan;
+		struct store_parts parts;	/* claim, release: which; claim: which came */
 		unsigned	 purged;
 	} u;
 };
@@ -168,7 +174,8 @@ enum batch_outcome {
 struct batch {
 	struct work	 work;		/* first member: work <-> batch */
 	struct op_list	 ops;
-	bool		 transaction;	/* false: reads only */
+	bool		 transaction;	/* false: reads only, or what runs alone */
+	struct store_parts owned;	/* what is in them goes into the schedule at once */
 	bool		 probe;		/* commit even if there is nothing to write */
 	bool		 doubtful;	/* it may be in already: ask first */
 	uint32_t	 want_ids;
@@ -177,6 +184,14 @@ struct batch {
 	struct err	 err;
 	uint64_t	 ids_first;	/* want_ids of them; 0: none came */
 	struct store_counts counts;
+	struct news	*news, **news_tail;	/* of owned partitions, before all operations */
+	bool		 more_news;
+	struct arena	 arena;		/* of the news, and of bodies while it runs */
+};
+
+struct news {
+	struct news	*next;
+	struct store_news is;
 };
 
 struct writer {
@@ -184,7 +199,7 @@ struct writer {
 	struct store_conf conf;
 	struct store	*store;		/* NULL: to be opened again */
 	uint64_t	 number;	/* of the newest transaction */
-	struct store_lease leases[STORE_PARTITIONS];
+	struct store_parts claimed;
 	struct buf	 body;
 	uint32_t	 tag;
 	bool		 wrote;		/* the open transaction has changed something */
@@ -208,6 +223,8 @@ struct heart_calls {
 	void	(*tell)(struct queue *, struct op *);
 	/* A submission is about to be written; there are ids for it. */
 	void	(*offer)(struct queue *, struct op *);
+	/* What came from others; before the operations of its batch. */
+	void	(*news)(struct queue *, const struct store_news *);
 };
 
 struct queue {
@@ -224,8 +241,11 @@ struct queue {
 	struct op	*spare;
 	unsigned	 spare_count;
 	struct batch	 batch;
-	bool		 running, closing, loading;
+	bool		 running, closing;
 	struct soon	 turn;
+
+	struct store_parts owned;	/* loaded: in the owner's hands */
+	struct store_parts loading;	/* claimed, being loaded */
 
 	bool		 trouble, doubt, probe_now;
 	struct err	 why;
@@ -235,8 +255,7 @@ struct queue {
 	mono_t		 purge_not_before;
 
 	struct ids	 ids;
-	uint64_t	 first_id;	/* of this process */
-	uint64_t	 overdue_after;
+	struct store_cursor overdue_at;
 	char		 node[8];
 	struct queue_stats stats;
 

@@ -1,65 +1,29 @@
 /*
  * store_memory.c - the store in memory: the contract of store.h in its plainest form
  *
- * For tests, for trials (`engine = memory`), and for who writes another store: what a verb
- * means is said here with the least around it. Nothing survives the process.
+ * For tests, for trials (`engine = memory`), and for who writes another store: what a verb means is
+ * said here and in row.c with the least around it. Nothing survives the process. store_shared is the same
+ * for several nodes in one process: who opens the same path shares one memory, under one lock.
  *
  * Knows:     the contract.
- * Does not:  know disks.
- * Owns:      everything it was given, as copies. A row that is changed is copied first, once a
- *            transaction, so that a rollback puts the old one back (tree.h).
- * Threads:   the store's.
+ * Does not:  know disks, or what happens to a row (row.c).
+ * Owns:      everything it was given, as copies. A row that is changed is copied first, once a round,
+ *            so that a rollback puts the old one back (tree.h).
+ * Threads:   each node's store by one thread; the memory they share under its lock.
  */
 #include "queue/store.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
 #include "base/buf.h"
-#include "queue/arena.h"
-#include "queue/receipt_join.h"
+#include "queue/row.h"
 #include "queue/tree.h"
 
-enum { EPOCH = 1 };
-enum { EARLY_SLACK = 300000 };			/* ms that clocks may differ by */
-enum { RECEIPT_PATIENCE = 24 * 3600 * 1000 };	/* beyond validity */
-enum { KEY_MOST = 1024 };
-
-struct segment_evidence {
-	struct store_answer answer;
-	uint16_t	 attempt;
-	uint8_t		 receipt;	/* enum store_receipt_state */
-	struct text	 domain, said;
-};
-
-struct row {				/* a message, from put to purge */
-	struct arena	 arena;		/* its texts */
-	uint64_t	 changed;	/* the batch that made this copy */
-	bool		 inbox;
-	struct store_row in;		/* as it was put; mark is not used */
-	enum store_state state;
-	struct store_mark mark;
-	wall_t		 due;
-	uint8_t		 segments;
-	bool		 left;		/* a segment may have left */
-	bool		 wanted, pended;	/* the first intermediate report: somebody wants to hear of it; it has come */
-	uint16_t	 tries;
-	wall_t		 refused;
-	struct segment_evidence *evidence;
-	unsigned	 evidence_count;
-	enum store_outcome outcome;
-	uint32_t	 code;
-	wall_t		 finished;
-	struct text	 carried;	/* the link that carried it */
-};
-
-struct place {				/* of the look-up tables: a message, or one segment of it */
-	uint64_t	 id;
-	uint16_t	 attempt;
-	uint8_t		 segment;
-};
+enum { KEY_MOST = 1024, NODES_MOST = 64, LEASE_MS = 10000 };
 
 struct notice {
 	struct arena	 arena;
@@ -71,7 +35,36 @@ struct early {
 	struct store_receipt r;
 };
 
-struct store {
+struct place {				/* of the look-up tables: a message, or one segment of it */
+	uint64_t	 id;
+	uint16_t	 attempt;
+	uint8_t		 segment;
+};
+
+struct letter {				/* in an inbox, or handed over to a node */
+	struct arena	 arena;
+	struct store_news news;		/* MESSAGE: the row is in `rows` already */
+	struct store_receipt receipt;
+	struct place	 place;
+	uint64_t	 id;
+};
+
+struct answer {				/* to a request */
+	enum store_result result;
+};
+
+struct member {
+	bool		 there, alive;
+	mono_t		 until, renewed;
+	uint64_t	 last_batch, high;
+	char		*name, *status;
+};
+
+struct base {				/* what nodes share */
+	char		*name;		/* NULL: nobody else can find it */
+	struct base	*next;
+	unsigned	 users;
+	pthread_mutex_t	 lock;
 	struct tree	 rows;		/* id */
 	struct tree	 notices;	/* id */
 	struct tree	 push_ids;	/* account, push-id -> place */
@@ -79,12 +72,33 @@ struct store {
 	struct tree	 early;		/* domain, foreign id */
 	struct tree	 msisdns;	/* order key, id downwards -> place */
 	struct tree	 finished;	/* time, id -> place */
+	struct tree	 inbox;		/* partition, number of arrival -> letter */
+	struct tree	 sends;		/* node, number of arrival -> letter */
+	struct tree	 answers;	/* number of the request */
 	struct tree_journal journal;
 	struct store_counts counts, committed;
-	uint64_t	 batch, last_batch, high;
+	uint64_t	 round, arrivals;
 	uint32_t	 tag;
-	struct arena	 texts;		/* handed out; until the next call */
+	uint16_t	 owner[STORE_PARTITIONS];
+	uint64_t	 epoch[STORE_PARTITIONS];
+	struct member	 members[NODES_MOST];
+	char		*mode;
 };
+
+struct store {
+	struct base	*b;
+	uint16_t	 node;
+	long		 lease_ms;
+	bool		 open;		/* a round is: the lock is ours */
+	bool		 flushed;	/* the next call begins another one */
+	uint64_t	 batch;
+	uint64_t	*fresh;		/* order keys of this round's news */
+	unsigned	 fresh_count, fresh_room;
+	struct arena	 texts;		/* handed out */
+};
+
+static pthread_mutex_t bases_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct base *bases;
 
 /* --- keys --- */
 
@@ -122,6 +136,14 @@ key_texts(struct key *k, struct text a, struct text b)
 }
 
 static uint64_t
+key_first(const struct tree_node *n)
+{
+	struct cur c = cur_on(n->key, 8);
+
+	return cur_u64(&c);
+}
+
+static uint64_t
 key_second(const struct tree_node *n)
 {
 	struct cur c = cur_on(n->key + 8, 8);
@@ -143,6 +165,18 @@ get_zeroed(size_t n)
 	return p;
 }
 
+static char *
+get_text(const char *s)
+{
+	char *p = strdup(s != NULL ? s : "");
+
+	if (p == NULL) {
+		fputs("panic: out of memory in the memory store\n", stderr);
+		abort();
+	}
+	return p;
+}
+
 static struct place *
 place_new(uint64_t id, uint16_t attempt, uint8_t segment)
 {
@@ -150,47 +184,6 @@ place_new(uint64_t id, uint16_t attempt, uint8_t segment)
 
 	*p = (struct place){ id, attempt, segment };
 	return p;
-}
-
-/* Moves every text of a row into its own arena. */
-static void
-row_own(struct row *r)
-{
-	struct text *texts[] = { &r->in.msisdn, &r->in.account, &r->in.push_id, &r->in.smsc,
-	    &r->in.group, &r->in.body, &r->mark.link, &r->carried };
-	struct segment_evidence *e;
-
-	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-		*texts[i] = arena_text(&r->arena, *texts[i]);
-	e = arena_get(&r->arena, r->evidence_count * sizeof *e);
-	for (unsigned i = 0; i < r->evidence_count; i++) {
-		e[i] = r->evidence[i];
-		e[i].domain = arena_text(&r->arena, e[i].domain);
-		e[i].said = arena_text(&r->arena, e[i].said);
-		e[i].answer.foreign_id = arena_text(&r->arena, e[i].answer.foreign_id);
-	}
-	r->evidence = e;
-}
-
-static struct row *
-row_copy(const struct row *old, uint64_t batch)
-{
-	struct row *r = get_zeroed(sizeof *r);
-
-	*r = *old;
-	r->arena = (struct arena){ 0 };
-	r->changed = batch;
-	row_own(r);
-	return r;
-}
-
-static void
-row_drop(void *value)
-{
-	struct row *r = value;
-
-	arena_free(&r->arena);
-	free(r);
 }
 
 static void
@@ -211,58 +204,98 @@ early_drop(void *value)
 	free(e);
 }
 
-/* --- rows --- */
-
-static struct row *
-row_get(struct store *s, uint64_t id)
+static void
+letter_drop(void *value)
 {
-	struct key k;
+	struct letter *l = value;
 
-	return tree_get(&s->rows, key_id(&k, id));
+	arena_free(&l->arena);
+	free(l);
+}
+
+/* --- the lock: held for a round, and for each call outside of one --- */
+
+static void
+round_goes_on(struct store *s)
+{
+	if (s->flushed)
+		arena_reset(&s->texts);
+	s->flushed = false;
+}
+
+static void
+enter(const struct store *s)
+{
+	if (!s->open)
+		pthread_mutex_lock(&s->b->lock);
+}
+
+static void
+leave(const struct store *s)
+{
+	if (!s->open)
+		pthread_mutex_unlock(&s->b->lock);
 }
 
 static bool
-row_to_tell(const struct row *r)	/* of its first intermediate report */
+owns(const struct store *s, uint64_t order_key)
 {
-	return r->state == STATE_AWAITING && r->wanted && r->pended;
+	return s->b->owner[store_part(order_key)] == s->node;
+}
+
+static bool
+owns_under(const struct store *s, uint64_t order_key, uint64_t epoch)
+{
+	return owns(s, order_key) && s->b->epoch[store_part(order_key)] == epoch;
+}
+
+/* --- rows --- */
+
+static struct row *
+row_get(struct base *b, uint64_t id)
+{
+	struct key k;
+
+	return tree_get(&b->rows, key_id(&k, id));
 }
 
 /* The scheduled one: not finished, not in the inbox. */
 static struct row *
-row_open(struct store *s, uint64_t id)
+row_open(struct base *b, uint64_t id)
 {
-	struct row *r = row_get(s, id);
+	struct row *r = row_get(b, id);
 
 	return r != NULL && r->state != STATE_FINISHED && !r->inbox ? r : NULL;
 }
 
-/* The copy of this transaction, which may be changed. */
+/* The copy of this round, which may be changed. */
 static struct row *
-row_change(struct store *s, struct row *r)
+row_change(struct base *b, struct row *r)
 {
 	struct key k;
 
-	if (r->changed == s->batch)
+	if (r->stamp == b->round)
 		return r;
-	r = row_copy(r, s->batch);
-	tree_set(&s->rows, &s->journal, key_id(&k, r->in.id), r);
+	r = row_new(r);
+	r->stamp = b->round;
+	tree_set(&b->rows, &b->journal, key_id(&k, r->in.id), r);
 	return r;
 }
 
 static uint64_t *
-count_of(struct store *s, enum store_state state)
+count_of(struct base *b, enum store_state state)
 {
 	switch (state) {
 	case STATE_WAITING:
-		return &s->counts.waiting;
+		return &b->counts.waiting;
 	case STATE_SENDING:
 	case STATE_UNKNOWN:
-		return &s->counts.sending;
+		return &b->counts.sending;
 	case STATE_HELD:
-		return &s->counts.held;
+		return &b->counts.held;
 	case STATE_AWAITING:
 	case STATE_RIPE:
-		return &s->counts.awaiting;
+		return &b->counts.awaiting;
 	case STATE_FINISHED:
 		break;
 	}
@@ -270,525 +303,676 @@ count_of(struct store *s, enum store_state state)
 }
 
 static void
-row_state(struct store *s, struct row *r, enum store_state state)
+count_move(struct base *b, enum store_state from, enum store_state to)
 {
-	uint64_t *minus = count_of(s, r->state), *plus = count_of(s, state);
+	uint64_t *minus = count_of(b, from), *plus = count_of(b, to);
 
 	if (minus != NULL)
 		--*minus;
 	if (plus != NULL)
 		++*plus;
-	r->state = state;
 }
 
-/* --- put, inbox, adopt --- */
+/* --- what lies beside the rows --- */
 
-static enum store_result
-row_put(struct store *s, const struct store_row *in, bool inbox, uint64_t *existing, struct err *err)
+static void
+foreign_set(void *arg, struct text domain, struct text foreign_id, const struct row *r,
+    const struct row_segment *e)
 {
-	struct row new = { .in = *in, .inbox = inbox, .due = in->due };
-	struct place *known;
+	struct base *b = arg;
 	struct key k;
 
-	if (in->push_id.at != NULL &&
-	    (known = tree_get(&s->push_ids, key_texts(&k, in->account, in->push_id))) != NULL) {
-		*existing = known->id;
-		return STORE_EXISTS;
-	}
-	if (row_get(s, in->id) != NULL) {
-		err_set(err, ERR_SYSTEM, "store: an id came twice");
-		return STORE_FAILED;
-	}
-	if (in->push_id.at != NULL)
-		tree_set(&s->push_ids, &s->journal, key_texts(&k, in->account, in->push_id),
-		    place_new(in->id, 0, 0));
-	if (in->mark != NULL) {
-		new.mark = *in->mark;
-		new.state = STATE_SENDING;
-	}
-	tree_set(&s->rows, &s->journal, key_id(&k, in->id), row_copy(&new, s->batch));
-	return STORE_OK;
+	tree_set(&b->foreign, &b->journal, key_texts(&k, domain, foreign_id),
+	    place_new(r->in.id, e->attempt, e->answer.segment));
 }
 
 static void
-row_enter(struct store *s, const struct row *r)
+foreign_drop(void *arg, struct text domain, struct text foreign_id, const struct row *r,
+    const struct row_segment *e)
 {
-	struct key k;
-
-	++*count_of(s, r->state);
-	tree_set(&s->msisdns, &s->journal, key_numbers(&k, r->in.order_key, ~r->in.id),
-	    place_new(r->in.id, 0, 0));
-}
-
-static enum store_result
-memory_put(struct store *s, uint64_t epoch, const struct store_row *in, uint64_t *existing,
-    struct err *err)
-{
-	enum store_result put;
-
-	if (epoch != EPOCH)
-		return STORE_FENCED;
-	if ((put = row_put(s, in, false, existing, err)) == STORE_OK)
-		row_enter(s, row_get(s, in->id));
-	return put;
-}
-
-static enum store_result
-memory_inbox(struct store *s, const struct store_row *in, struct err *err)
-{
-	uint64_t existing;
-
-	return row_put(s, in, true, &existing, err);
-}
-
-static enum store_result
-memory_adopt(struct store *s, uint8_t partition, uint64_t epoch, unsigned most, store_row_fn *show,
-    void *arg, struct err *err)
-{
-	struct tree_node *n;
-	struct key k;
-
-	(void)err;
-	if (epoch != EPOCH)
-		return STORE_FENCED;
-	/* One process, one clock: the order of ids is the order of arrival. */
-	for (n = tree_after(&s->rows, key_id(&k, 0)); n != NULL && most > 0;) {
-		struct row *r = n->value;
-		uint64_t id = r->in.id;
-
-		if (r->inbox && r->in.order_key >> 56 == partition) {
-			r = row_change(s, r);
-			r->inbox = false;
-			row_enter(s, r);
-			show(arg, &r->in);
-			most--;
-		}
-		n = tree_after(&s->rows, key_id(&k, id));
-	}
-	return STORE_OK;
-}
-
-/* --- mark --- */
-
-static enum store_result
-memory_mark(struct store *s, uint64_t epoch, uint64_t id, uint64_t order_key,
-    const struct store_mark *mark, struct err *err)
-{
-	struct row *r;
-
-	(void)order_key;
-	(void)err;
-	if (epoch != EPOCH)
-		return STORE_FENCED;
-	if ((r = row_open(s, id)) == NULL)
-		return STORE_ABSENT;
-	if (r->state == STATE_AWAITING || r->state == STATE_RIPE)
-		return STORE_TOO_LATE;
-	r = row_change(s, r);
-	if (r->state != STATE_WAITING)	/* a former mark was never answered: it may have left */
-		r->left = true;
-	r->mark = *mark;
-	r->mark.link = arena_text(&r->arena, mark->link);
-	row_state(s, r, STATE_SENDING);
-	return STORE_OK;
-}
-
-/* --- evidence --- */
-
-static struct segment_evidence *
-evidence_of(struct row *r, uint16_t attempt, uint8_t segment)
-{
-	for (unsigned i = 0; i < r->evidence_count; i++)
-		if (r->evidence[i].attempt == attempt && r->evidence[i].answer.segment == segment)
-			return &r->evidence[i];
-	return NULL;
-}
-
-static struct segment_evidence *
-evidence_add(struct row *r, uint16_t attempt, uint8_t segment)
-{
-	struct segment_evidence *e = arena_get(&r->arena, (r->evidence_count + 1) * sizeof *e);
-	unsigned at = 0;
-
-	/* In order of segments, which receipts join by and a flight shows them by. */
-	while (at < r->evidence_count && r->evidence[at].answer.segment < segment)
-		at++;
-	if (r->evidence_count > 0)
-		memcpy(e, r->evidence, at * sizeof *e);
-	e[at] = (struct segment_evidence){ .attempt = attempt, .answer.segment = segment };
-	if (at < r->evidence_count)
-		memcpy(e + at + 1, r->evidence + at, (r->evidence_count - at) * sizeof *e);
-	r->evidence = e;
-	r->evidence_count++;
-	return &e[at];
-}
-
-/* A foreign id that the SMSC gave to a newer message meanwhile is that one's. */
-static void
-foreign_drop(struct store *s, uint64_t id, const struct segment_evidence *e)
-{
+	struct base *b = arg;
 	struct place *p;
 	struct key k;
 
-	if (e->answer.foreign_id.len == 0)
-		return;
-	p = tree_get(&s->foreign, key_texts(&k, e->domain, e->answer.foreign_id));
-	if (p != NULL && p->id == id && p->attempt == e->attempt && p->segment == e->answer.segment)
-		tree_set(&s->foreign, &s->journal, key_texts(&k, e->domain, e->answer.foreign_id),
-		    NULL);
+	p = tree_get(&b->foreign, key_texts(&k, domain, foreign_id));
+	if (p != NULL && p->id == r->in.id && p->attempt == e->attempt &&
+	    p->segment == e->answer.segment)
+		tree_set(&b->foreign, &b->journal, key_texts(&k, domain, foreign_id), NULL);
 }
 
-/* Attempts other than this one are forgotten; none is kept for attempt 0. */
-static void
-evidence_forget(struct store *s, struct row *r, uint16_t keep)
+static bool
+early_take(void *arg, struct text domain, struct text foreign_id, struct store_receipt *out)
 {
-	unsigned kept = 0;
-
-	for (unsigned i = 0; i < r->evidence_count; i++) {
-		if (keep != 0 && r->evidence[i].attempt == keep)
-			r->evidence[kept++] = r->evidence[i];
-		else
-			foreign_drop(s, r->in.id, &r->evidence[i]);
-	}
-	r->evidence_count = kept;
-}
-
-static struct receipt_join
-row_join(const struct row *r)
-{
-	struct receipt_join j = { 0 };
-
-	for (unsigned i = 0; i < r->evidence_count; i++)
-		if (r->evidence[i].attempt == r->mark.attempt)
-			receipt_join_add(&j, r->evidence[i].receipt, r->evidence[i].answer.foreign_id,
-			    r->evidence[i].said);
-	return j;
-}
-
-static void
-receipt_apply(struct row *r, struct segment_evidence *e, const struct store_receipt *receipt,
-    struct store_joined *joined)
-{
-	e->receipt = receipt->state;
-	e->said = arena_text(&r->arena, receipt->said);
-	joined->changed = true;
-	if (receipt->state == RECEIPT_PENDING && r->wanted && !r->pended) {
-		r->pended = true;
-		joined->first_pending = true;
-		joined->state = RECEIPT_PENDING;
-		joined->foreign_id = e->answer.foreign_id;
-		joined->said = e->said;
-	}
-}
-
-/* All segments answered: do their receipts decide? */
-static void
-receipts_decide(struct store *s, struct row *r, struct store_joined *joined)
-{
-	struct receipt_join j;
-
-	if (r->state != STATE_AWAITING)
-		return;
-	j = row_join(r);
-	if (!receipt_join_decided(&j, r->segments))
-		return;
-	row_state(s, r, STATE_RIPE);
-	joined->changed = joined->ripe = true;
-	joined->first_pending = false;
-	joined->state = j.state;
-	joined->foreign_id = j.foreign_id;
-	joined->said = j.said;
-}
-
-static void
-joined_finish(struct store *s, const struct row *r, struct store_joined *joined)
-{
-	joined->id = r->in.id;
-	joined->order_key = r->in.order_key;
-	joined->attempt = r->mark.attempt;
-	if (!joined->ripe && !joined->first_pending)
-		return;
-	joined->foreign_id = arena_text(&s->texts, joined->foreign_id);
-	joined->said = arena_text(&s->texts, joined->said);
-	joined->link = arena_text(&s->texts, r->mark.link);
-	joined->body = arena_text(&s->texts, r->in.body);
-}
-
-/* A receipt that came before this answer. One from before the mark belongs to an older message
- * that had the same id from the SMSC. */
-static void
-meet_early(struct store *s, struct row *r, struct segment_evidence *e, struct store_joined *joined)
-{
-	struct store_receipt receipt;
-	struct early *early;
+	struct base *b = arg;
+	struct early *e;
 	struct key k;
 
-	early = tree_get(&s->early, key_texts(&k, e->domain, e->answer.foreign_id));
-	if (early == NULL)
-		return;
-	receipt = early->r;
-	if (receipt.at >= r->mark.at - EARLY_SLACK) {
-		joined->matched = true;
-		receipt_apply(r, e, &receipt, joined);
-	}
-	tree_set(&s->early, &s->journal, key_texts(&k, e->domain, e->answer.foreign_id), NULL);
-	s->counts.early--;
+	if ((e = tree_get(&b->early, key_texts(&k, domain, foreign_id))) == NULL)
+		return false;
+	*out = e->r;			/* its texts live until the round is settled */
+	tree_set(&b->early, &b->journal, key_texts(&k, domain, foreign_id), NULL);
+	b->counts.early--;
+	return true;
 }
 
-static void
-answer_keep(struct store *s, struct row *r, const struct store_settlement *st,
-    const struct store_answer *a, struct store_joined *joined)
+static struct row_world
+world_of(struct base *b)
 {
-	struct segment_evidence *e = evidence_of(r, st->attempt, a->segment);
+	return (struct row_world){ foreign_set, foreign_drop, early_take, b };
+}
+
+/* --- submit --- */
+
+static void
+letter_post(struct base *b, struct tree *to, uint64_t box, struct letter *l)
+{
 	struct key k;
 
-	if (e == NULL)
-		e = evidence_add(r, st->attempt, a->segment);
-	else
-		foreign_drop(s, r->in.id, e);
-	/* Said again, the segment keeps the receipt that it has. */
-	e->answer.state = a->state;
-	e->answer.foreign_id = arena_text(&r->arena, a->foreign_id);
-	e->domain = arena_text(&r->arena, st->domain);
-	if (a->foreign_id.len == 0)
-		return;
-	tree_set(&s->foreign, &s->journal, key_texts(&k, st->domain, a->foreign_id),
-	    place_new(r->in.id, st->attempt, a->segment));
-	meet_early(s, r, e, joined);
+	tree_set(to, &b->journal, key_numbers(&k, box, ++b->arrivals), l);
 }
 
-/* --- settle --- */
+static void
+row_enter(struct base *b, const struct row *r)	/* into the schedule */
+{
+	struct key k;
+
+	++*count_of(b, r->state);
+	tree_set(&b->msisdns, &b->journal, key_numbers(&k, r->in.order_key, ~r->in.id),
+	    place_new(r->in.id, 0, 0));
+}
+
+static bool
+fresh_has(const struct store *s, uint64_t order_key)
+{
+	for (unsigned i = 0; i < s->fresh_count; i++)
+		if (s->fresh[i] == order_key)
+			return true;
+	return false;
+}
+
+static enum store_put
+row_put(struct store *s, const struct store_row *in)
+{
+	struct base *b = s->b;
+	struct row new = { .in = *in, .due = in->due, .stamp = b->round,
+	    .inbox = !owns_under(s, in->order_key, in->epoch) };
+	bool marked = in->mark != NULL && !new.inbox && !fresh_has(s, in->order_key);
+	struct letter *l;
+	struct row *r;
+	struct key k;
+
+	if (marked) {
+		new.mark = *in->mark;
+		new.state = STATE_SENDING;
+	}
+	if (in->push_id.at != NULL)
+		tree_set(&b->push_ids, &b->journal, key_texts(&k, in->account, in->push_id),
+		    place_new(in->id, 0, 0));
+	r = row_new(&new);
+	tree_set(&b->rows, &b->journal, key_id(&k, in->id), r);
+	if (!r->inbox) {
+		row_enter(b, r);
+		return marked ? PUT_MARKED : PUT_WAITING;
+	}
+	l = get_zeroed(sizeof *l);
+	l->news.kind = NEWS_MESSAGE;
+	l->id = in->id;
+	letter_post(b, &b->inbox, store_part(in->order_key), l);
+	return PUT_INBOX;
+}
 
 static void
-notice_put(struct store *s, const struct store_notice *in)
+memory_submit(struct store *s, const struct store_submit *sub, struct store_done *done)
+{
+	struct base *b = s->b;
+	struct key k;
+
+	done->result = STORE_OK;
+	for (size_t i = 0; i < sub->n; i++) {
+		const struct store_row *in = &sub->rows[i];
+		const struct place *known = in->push_id.at == NULL ? NULL :
+		    tree_get(&b->push_ids, key_texts(&k, in->account, in->push_id));
+
+		sub->existing[i] = known != NULL ? known->id : 0;
+		if (known != NULL)
+			done->result = STORE_EXISTS;
+		for (size_t n = 0; n < i && in->push_id.at != NULL; n++)
+			if (text_eq(in->push_id, sub->rows[n].push_id) &&
+			    text_eq(in->account, sub->rows[n].account)) {
+				done->result = STORE_FAILED;
+				err_set(&done->err, ERR_SYNTAX, "two messages of one submission have "
+				    "the same push-id");
+				return;
+			}
+		if (row_get(b, in->id) != NULL) {
+			done->result = STORE_FAILED;
+			err_set(&done->err, ERR_SYSTEM, "store: an id came twice");
+			return;
+		}
+	}
+	if (done->result != STORE_OK)
+		return;
+	for (size_t i = 0; i < sub->n; i++)
+		sub->how[i] = row_put(s, &sub->rows[i]);
+}
+
+/* --- mark, settle --- */
+
+/* "5/vf1": the node whose link it is. */
+static unsigned
+node_of(struct text link)
+{
+	unsigned long n = 0;
+
+	for (size_t i = 0; i < link.len && link.at[i] >= '0' && link.at[i] <= '9'; i++)
+		n = n * 10 + (unsigned long)(link.at[i] - '0');
+	return (unsigned)n;
+}
+
+static void
+hand_over(struct base *b, const struct row *r)
+{
+	struct letter *l = get_zeroed(sizeof *l);
+
+	l->id = r->in.id;
+	l->place.attempt = r->mark.attempt;
+	letter_post(b, &b->sends, node_of(r->mark.link), l);
+}
+
+static void
+memory_mark(struct store *s, uint64_t epoch, uint64_t id, uint64_t order_key,
+    const struct store_mark *mark, struct store_done *done)
+{
+	struct base *b = s->b;
+	struct row *r = row_open(b, id);
+	enum store_state was;
+
+	if (!owns_under(s, order_key, epoch)) {
+		done->result = STORE_FENCED;
+	} else if (r == NULL) {
+		done->result = STORE_ABSENT;
+	} else {
+		r = row_change(b, r);
+		was = r->state;
+		if ((done->result = row_mark(r, mark)) == STORE_OK && node_of(mark->link) != s->node)
+			hand_over(b, r);
+		count_move(b, was, r->state);
+	}
+}
+
+static void
+notice_put(struct base *b, const struct store_notice *in)
 {
 	struct notice *n = get_zeroed(sizeof *n);
 	struct key k;
 
 	n->n = *in;
 	n->n.url = arena_text(&n->arena, in->url.at != NULL ? in->url : TEXT(""));
-	tree_set(&s->notices, &s->journal, key_id(&k, in->id), n);
-	s->counts.notices++;
+	tree_set(&b->notices, &b->journal, key_id(&k, in->id), n);
+	b->counts.notices++;
 }
 
-/* The body goes: it may hold a PIN. Who, when and how it ended stays until the purge. */
 static void
-row_finish(struct store *s, struct row *r, const struct store_settlement *st)
+row_finished(struct base *b, struct row *r, const struct store_settlement *st)
 {
-	struct arena whole = r->arena;
+	struct row_world w = world_of(b);
 	struct key k;
 
-	evidence_forget(s, r, 0);
-	r->arena = (struct arena){ 0 };		/* what is left moves out, the body's memory goes */
-	row_state(s, r, STATE_FINISHED);
-	r->in.body = (struct text){ 0 };
-	r->mark.attempt = st->attempt;
-	r->outcome = st->outcome;
-	r->code = st->code;
-	r->finished = st->at;
-	r->carried = st->link;
-	row_own(r);
-	arena_free(&whole);
-	tree_set(&s->finished, &s->journal, key_numbers(&k, (uint64_t)st->at, r->in.id),
+	count_move(b, r->state, STATE_FINISHED);
+	row_finish(r, st, &w);
+	tree_set(&b->finished, &b->journal, key_numbers(&k, (uint64_t)st->at, r->in.id),
 	    place_new(r->in.id, 0, 0));
 }
 
 static void
-row_settle(struct store *s, struct row *r, const struct store_settlement *st,
-    struct store_joined *joined)
-{
-	row_state(s, r, st->state);
-	r->mark.attempt = st->attempt;
-	r->due = st->due;
-	r->tries = st->tries;
-	r->refused = st->refused;
-	if (st->pending != PENDING_AS_IT_WAS)
-		r->wanted = st->pending == PENDING_WANTED;
-	if (st->segments != 0)
-		r->segments = st->segments;
-	if (st->state == STATE_UNKNOWN || st->state == STATE_HELD || st->state == STATE_AWAITING)
-		r->left = true;
-	if (st->new_attempt)
-		evidence_forget(s, r, st->attempt);
-	for (unsigned i = 0; i < st->answer_count; i++) {
-		if (st->answers[i].state == ANSWER_ACCEPTED || st->answers[i].state == ANSWER_UNKNOWN)
-			r->left = true;
-		answer_keep(s, r, st, &st->answers[i], joined);
-	}
-	receipts_decide(s, r, joined);
-	if (joined->matched || joined->ripe)
-		joined_finish(s, r, joined);
-}
-
-static enum store_result
 memory_settle(struct store *s, uint64_t epoch, const struct store_settlement *st,
-    struct store_joined *joined, struct err *err)
+    struct store_joined *joined, struct store_done *done)
 {
+	struct base *b = s->b;
+	struct row *r = row_open(b, st->id);
+	struct row_world w = world_of(b);
 	struct store_joined none;
-	struct row *r;
+	enum store_state was;
 
-	(void)err;
 	if (joined == NULL)
 		joined = &none;
 	*joined = (struct store_joined){ 0 };
-	arena_reset(&s->texts);
-	if (epoch != EPOCH)
-		return STORE_FENCED;
-	if ((r = row_open(s, st->id)) == NULL)
-		return STORE_ABSENT;
-	if (st->pending == PENDING_TOLD && !row_to_tell(r))
-		return STORE_TOO_LATE;
-	r = row_change(s, r);
-	if (st->state == STATE_FINISHED)
-		row_finish(s, r, st);
-	else
-		row_settle(s, r, st, joined);
+	done->result = !owns_under(s, st->order_key, epoch) ? STORE_FENCED :
+	    r == NULL ? STORE_ABSENT : !row_may_settle(r, st) ? STORE_TOO_LATE : STORE_OK;
+	if (done->result != STORE_OK)
+		return;
+	r = row_change(b, r);
+	was = r->state;
+	if (st->state == STATE_FINISHED) {
+		row_finished(b, r, st);
+	} else {
+		row_settle(r, st, joined, &w);
+		count_move(b, was, r->state);
+	}
 	for (unsigned i = 0; i < st->notice_count; i++)
-		notice_put(s, &st->notices[i]);
-	return STORE_OK;
+		notice_put(b, &st->notices[i]);
 }
 
-/* --- receipt --- */
+/* --- receipts and other evidence --- */
 
 /* Kept until its message shows up, or the purge. A final one is not overwritten. */
 static void
-early_keep(struct store *s, const struct store_receipt *r, struct store_joined *joined)
+early_keep(struct base *b, const struct store_receipt *r, struct store_joined *joined)
 {
 	struct early *known, *e;
 	struct key k;
 	struct text key = key_texts(&k, r->domain, r->foreign_id);
 
-	known = tree_get(&s->early, key);
+	known = tree_get(&b->early, key);
 	if (known != NULL && !receipt_beats(r->state, known->r.state))
 		return;
 	if (known == NULL)
-		s->counts.early++;
+		b->counts.early++;
 	e = get_zeroed(sizeof *e);
 	e->r = *r;
 	e->r.domain = arena_text(&e->arena, r->domain);
 	e->r.foreign_id = arena_text(&e->arena, r->foreign_id);
 	e->r.said = arena_text(&e->arena, r->said);
-	tree_set(&s->early, &s->journal, key, e);
+	tree_set(&b->early, &b->journal, key, e);
 	joined->changed = true;
 }
 
-static enum store_result
-memory_receipt(struct store *s, const struct store_receipt *receipt, struct store_joined *joined,
-    struct err *err)
+/* false: it changes nothing. */
+static bool
+receipt_apply(struct base *b, struct row *r, const struct place *p, const struct store_receipt *receipt,
+    struct store_joined *joined)
 {
-	struct segment_evidence *e;
+	enum store_state was;
+
+	joined->matched = true;
+	joined->id = r->in.id;
+	joined->order_key = r->in.order_key;
+	if (!row_heeds(r, p->attempt, p->segment, receipt->state))
+		return false;
+	r = row_change(b, r);
+	was = r->state;
+	row_receipt(r, p->attempt, p->segment, receipt, joined);
+	count_move(b, was, r->state);
+	return true;
+}
+
+static void
+receipt_post(struct base *b, const struct row *r, const struct place *p, const struct store_receipt *receipt)
+{
+	struct letter *l = get_zeroed(sizeof *l);
+
+	l->news.kind = NEWS_RECEIPT;
+	l->id = r->in.id;
+	l->place = *p;
+	l->receipt = *receipt;
+	l->receipt.said = arena_text(&l->arena, receipt->said);
+	letter_post(b, &b->inbox, store_part(r->in.order_key), l);
+}
+
+static void
+memory_receipt(struct store *s, const struct store_receipt *receipt, struct store_joined *joined,
+    struct store_done *done)
+{
+	struct base *b = s->b;
 	struct place *p;
 	struct row *r;
 	struct key k;
 
-	(void)err;
 	*joined = (struct store_joined){ 0 };
-	arena_reset(&s->texts);
-	p = tree_get(&s->foreign, key_texts(&k, receipt->domain, receipt->foreign_id));
-	if (p == NULL || (r = row_open(s, p->id)) == NULL) {
-		early_keep(s, receipt, joined);
-		return STORE_OK;
+	done->result = STORE_OK;
+	p = tree_get(&b->foreign, key_texts(&k, receipt->domain, receipt->foreign_id));
+	if (p == NULL || (r = row_open(b, p->id)) == NULL) {
+		early_keep(b, receipt, joined);
+	} else if (owns(s, r->in.order_key)) {
+		receipt_apply(b, r, p, receipt, joined);
+	} else {
+		joined->matched = true;
+		joined->id = p->id;
+		joined->order_key = r->in.order_key;
+		receipt_post(b, r, p, receipt);
 	}
-	joined->matched = true;
-	joined->id = p->id;
-	joined->order_key = r->in.order_key;
-	/* An attempt that is over decides nothing; neither does what comes after the decision. */
-	e = evidence_of(r, p->attempt, p->segment);
-	if (p->attempt != r->mark.attempt || r->state == STATE_RIPE || e == NULL ||
-	    !receipt_beats(receipt->state, e->receipt))
-		return STORE_OK;
-	r = row_change(s, r);
-	receipt_apply(r, evidence_of(r, p->attempt, p->segment), receipt, joined);
-	receipts_decide(s, r, joined);
-	joined_finish(s, r, joined);
-	return STORE_OK;
+}
+
+static void
+memory_evidence(struct store *s, const struct store_evidence *v, struct store_done *done)
+{
+	struct letter *l = get_zeroed(sizeof *l);
+	struct store_answer *answers = arena_get(&l->arena, v->answer_count * sizeof *answers);
+
+	l->news.kind = NEWS_EVIDENCE;
+	l->news.evidence = *v;
+	l->news.evidence.domain = arena_text(&l->arena, v->domain);
+	l->news.evidence.said = arena_text(&l->arena, v->said);
+	l->news.evidence.answers = answers;
+	for (unsigned i = 0; i < v->answer_count; i++) {
+		answers[i] = v->answers[i];
+		answers[i].foreign_id = arena_text(&l->arena, v->answers[i].foreign_id);
+	}
+	letter_post(s->b, &s->b->inbox, store_part(v->order_key), l);
+	done->result = STORE_OK;
 }
 
 /* --- cancel and replace --- */
 
 static enum store_result
-unsent(struct store *s, uint64_t epoch, uint64_t id, struct row **r)
+unsent(struct store *s, uint64_t epoch, uint64_t id, uint64_t order_key, struct row **r)
 {
-	if (epoch != EPOCH)
+	if (!owns_under(s, order_key, epoch))
 		return STORE_FENCED;
-	*r = row_get(s, id);
+	*r = row_get(s->b, id);
 	if (*r == NULL || (*r)->inbox)
 		return STORE_ABSENT;
-	return (*r)->state == STATE_WAITING && !(*r)->left ? STORE_OK : STORE_TOO_LATE;
+	return row_unsent(*r) ? STORE_OK : STORE_TOO_LATE;
 }
 
-static enum store_result
+static void
 memory_cancel(struct store *s, uint64_t epoch, uint64_t id, uint64_t order_key, wall_t at,
-    struct err *err)
+    struct store_done *done)
 {
 	struct store_settlement st = { .at = at, .outcome = OUTCOME_CANCELLED };
-	enum store_result may;
 	struct row *r;
 
-	(void)order_key;
-	(void)err;
-	if ((may = unsent(s, epoch, id, &r)) != STORE_OK)
-		return may;
-	r = row_change(s, r);
+	if ((done->result = unsent(s, epoch, id, order_key, &r)) != STORE_OK)
+		return;
+	r = row_change(s->b, r);
 	st.attempt = r->mark.attempt;
-	row_finish(s, r, &st);
-	return STORE_OK;
+	row_finished(s->b, r, &st);
 }
 
-static enum store_result
+static void
 memory_replace(struct store *s, uint64_t epoch, uint64_t id, uint64_t order_key, struct text body,
-    wall_t expires, struct err *err)
+    wall_t expires, struct store_done *done)
 {
-	enum store_result may;
 	struct row *r;
 
-	(void)order_key;
-	(void)err;
-	if ((may = unsent(s, epoch, id, &r)) != STORE_OK)
-		return may;
-	r = row_change(s, r);
+	if ((done->result = unsent(s, epoch, id, order_key, &r)) != STORE_OK)
+		return;
+	r = row_change(s->b, r);
 	r->in.body = arena_text(&r->arena, body);
 	r->in.expires = expires;
-	return STORE_OK;
+}
+
+static void
+memory_request(struct store *s, const struct store_request *q, struct store_done *done)
+{
+	struct letter *l = get_zeroed(sizeof *l);
+
+	l->news.kind = NEWS_REQUEST;
+	l->news.request = *q;
+	l->news.request.body = arena_text(&l->arena, q->body);
+	letter_post(s->b, &s->b->inbox, store_part(q->order_key), l);
+	done->result = STORE_OK;
+}
+
+/* The letter stays until it is answered: an owner that dies leaves it to the next one. */
+static void
+memory_answer(struct store *s, uint64_t number, uint64_t order_key, enum store_result result,
+    struct store_done *done)
+{
+	struct base *b = s->b;
+	struct tree_node *n;
+	struct answer *a;
+	struct key k;
+
+	done->result = STORE_ABSENT;
+	for (n = tree_after(&b->inbox, key_numbers(&k, store_part(order_key), 0));
+	    n != NULL && key_first(n) == store_part(order_key);
+	    n = tree_after(&b->inbox, (struct text){ (char *)n->key, n->key_len })) {
+		const struct letter *l = n->value;
+
+		if (l->news.kind != NEWS_REQUEST || l->news.request.number != number)
+			continue;
+		a = get_zeroed(sizeof *a);
+		a->result = result;
+		tree_set(&b->answers, &b->journal, key_id(&k, number), a);
+		tree_set(&b->inbox, &b->journal, key_numbers(&k, key_first(n), key_second(n)), NULL);
+		done->result = STORE_OK;
+		return;
+	}
+}
+
+static void
+memory_answered(struct store *s, uint64_t number, uint64_t order_key, enum store_result *result,
+    struct store_done *done)
+{
+	struct answer *a;
+	struct key k;
+
+	(void)order_key;
+	done->result = STORE_ABSENT;
+	if ((a = tree_get(&s->b->answers, key_id(&k, number))) == NULL)
+		return;
+	*result = a->result;
+	tree_set(&s->b->answers, &s->b->journal, key_id(&k, number), NULL);
+	done->result = STORE_OK;
+}
+
+/* --- news, and what was handed over --- */
+
+static void
+fresh_add(struct store *s, uint64_t order_key)
+{
+	if (s->fresh_count == s->fresh_room) {
+		s->fresh_room = s->fresh_room > 0 ? 2 * s->fresh_room : 64;
+		if ((s->fresh = realloc(s->fresh, s->fresh_room * sizeof *s->fresh)) == NULL) {
+			fputs("panic: out of memory in the memory store\n", stderr);
+			abort();
+		}
+	}
+	s->fresh[s->fresh_count++] = order_key;
+}
+
+static bool
+news_message(struct store *s, const struct letter *l, struct store_news *news)
+{
+	struct row *r = row_change(s->b, row_get(s->b, l->id));
+
+	r->inbox = false;
+	row_enter(s->b, r);
+	row_index(r, &news->message);
+	fresh_add(s, r->in.order_key);
+	return true;
+}
+
+static bool
+news_evidence(struct store *s, struct store_news *news)
+{
+	struct row_world w = world_of(s->b);
+	struct row *r = row_open(s->b, news->evidence.id);
+
+	if (r == NULL)
+		return false;
+	return row_evidence(row_change(s->b, r), &news->evidence, &news->joined, &w);
+}
+
+static bool
+news_receipt(struct store *s, const struct letter *l, struct store_news *news)
+{
+	struct row *r = row_open(s->b, l->id);
+
+	return r != NULL && receipt_apply(s->b, r, &l->place, &l->receipt, &news->joined) &&
+	    (news->joined.ripe || news->joined.first_pending);
+}
+
+/* true: it is to be shown. */
+static bool
+letter_read(struct store *s, const struct letter *l, struct store_news *news)
+{
+	*news = l->news;
+	switch (l->news.kind) {
+	case NEWS_MESSAGE:
+		return news_message(s, l, news);
+	case NEWS_EVIDENCE:
+		return news_evidence(s, news);
+	case NEWS_RECEIPT:
+		return news_receipt(s, l, news);
+	case NEWS_REQUEST:
+		break;
+	}
+	return true;
+}
+
+/* The oldest letter of these partitions behind that one. */
+static struct tree_node *
+letter_next(struct store *s, const struct store_parts *parts, uint64_t after)
+{
+	struct tree_node *oldest = NULL, *n;
+	struct key k;
+
+	for (unsigned part = 0; part < STORE_PARTITIONS; part++) {
+		if (!parts_has(parts, part) || s->b->owner[part] != s->node)
+			continue;
+		n = tree_after(&s->b->inbox, key_numbers(&k, part, after));
+		if (n != NULL && key_first(n) == part &&
+		    (oldest == NULL || key_second(n) < key_second(oldest)))
+			oldest = n;
+	}
+	return oldest;
+}
+
+static int
+memory_news(struct store *s, const struct store_parts *parts, unsigned most, store_news_fn *show,
+    void *arg, unsigned *seen, struct err *err)
+{
+	struct tree_node *n;
+	struct store_news news;
+	struct key k;
+
+	(void)err;
+	*seen = 0;
+	if (s->b->inbox.root == NULL)
+		return 0;
+	for (uint64_t after = 0; *seen < most && (n = letter_next(s, parts, after)) != NULL; ++*seen) {
+		const struct letter *l = n->value;
+		uint64_t part = key_first(n);
+
+		after = key_second(n);
+		if (letter_read(s, l, &news))
+			show(arg, &news);
+		if (l->news.kind != NEWS_REQUEST)
+			tree_set(&s->b->inbox, &s->b->journal, key_numbers(&k, part, after), NULL);
+	}
+	return 0;
+}
+
+static int
+memory_sends(struct store *s, unsigned most, store_send_fn *show, void *arg, unsigned *seen,
+    struct err *err)
+{
+	struct base *b = s->b;
+	struct tree_node *n;
+	struct key k;
+
+	(void)err;
+	for (*seen = 0; *seen < most; ++*seen) {
+		const struct letter *l;
+		const struct row *r;
+
+		n = tree_after(&b->sends, key_numbers(&k, s->node, 0));
+		if (n == NULL || key_first(n) != s->node)
+			break;
+		l = n->value;
+		r = row_open(b, l->id);
+		if (r != NULL && r->state == STATE_SENDING && r->mark.attempt == l->place.attempt &&
+		    node_of(r->mark.link) == s->node) {
+			struct store_flight f;
+
+			row_flight(r, &f, &s->texts);
+			show(arg, &(struct store_send){ .id = l->id, .order_key = r->in.order_key,
+			    .mark = r->mark, .body = f.body, .segments = f.segments,
+			    .answers = f.answers, .answer_count = f.answer_count });
+		}
+		tree_set(&b->sends, &b->journal, key_numbers(&k, s->node, key_second(n)), NULL);
+	}
+	return 0;
 }
 
 /* --- notices --- */
 
-static enum store_result
-memory_notice_done(struct store *s, uint64_t id, uint64_t order_key, struct err *err)
+static void
+memory_notice_done(struct store *s, uint64_t id, uint64_t order_key, struct store_done *done)
 {
 	struct key k;
 
 	(void)order_key;
-	(void)err;
-	if (tree_get(&s->notices, key_id(&k, id)) == NULL)
-		return STORE_ABSENT;
-	tree_set(&s->notices, &s->journal, key_id(&k, id), NULL);
-	s->counts.notices--;
-	return STORE_OK;
+	done->result = STORE_ABSENT;
+	if (tree_get(&s->b->notices, key_id(&k, id)) == NULL)
+		return;
+	tree_set(&s->b->notices, &s->b->journal, key_id(&k, id), NULL);
+	s->b->counts.notices--;
+	done->result = STORE_OK;
 }
 
-static enum store_result
+static void
 memory_notice_later(struct store *s, uint64_t id, uint64_t order_key, uint16_t tries, wall_t due,
-    struct err *err)
+    struct store_done *done)
 {
 	struct notice *old, *n;
 	struct key k;
 
 	(void)order_key;
-	(void)err;
-	if ((old = tree_get(&s->notices, key_id(&k, id))) == NULL)
-		return STORE_ABSENT;
+	done->result = STORE_ABSENT;
+	if ((old = tree_get(&s->b->notices, key_id(&k, id))) == NULL)
+		return;
 	n = get_zeroed(sizeof *n);
 	n->n = old->n;
 	n->n.url = arena_text(&n->arena, old->n.url);
 	n->n.tries = tries;
 	n->n.due = due;
-	tree_set(&s->notices, &s->journal, key_id(&k, id), n);
-	return STORE_OK;
+	tree_set(&s->b->notices, &s->b->journal, key_id(&k, id), n);
+	done->result = STORE_OK;
 }
 
-/* --- reading --- */
+/* --- reading. What is handed out is copied: another node may change a row meanwhile. --- */
+
+static void
+memory_notice(struct store *s, uint64_t id, uint64_t order_key, struct store_notice *out,
+    struct store_done *done)
+{
+	struct notice *n;
+	struct key k;
+
+	(void)order_key;
+	round_goes_on(s);
+	enter(s);
+	done->result = STORE_ABSENT;
+	if ((n = tree_get(&s->b->notices, key_id(&k, id))) != NULL) {
+		*out = n->n;
+		out->url = arena_text(&s->texts, n->n.url);
+		done->result = STORE_OK;
+	}
+	leave(s);
+}
+
+static void
+memory_flight(struct store *s, uint64_t id, uint64_t order_key, struct store_flight *f,
+    struct store_done *done)
+{
+	struct row *r;
+
+	(void)order_key;
+	round_goes_on(s);
+	enter(s);
+	*f = (struct store_flight){ .id = id };
+	done->result = STORE_ABSENT;
+	if ((r = row_open(s->b, id)) != NULL) {
+		struct row *copy = row_new(r);
+
+		row_flight(copy, f, &s->texts);
+		f->body = arena_text(&s->texts, f->body);
+		f->link = arena_text(&s->texts, f->link);
+		f->receipt_id = arena_text(&s->texts, f->receipt_id);
+		f->receipt_said = arena_text(&s->texts, f->receipt_said);
+		for (unsigned i = 0; i < f->answer_count; i++) {
+			struct store_answer *a = (struct store_answer *)(uintptr_t)&f->answers[i];
+
+			a->foreign_id = arena_text(&s->texts, a->foreign_id);
+		}
+		row_free(copy);
+		done->result = STORE_OK;
+	}
+	leave(s);
+}
 
 typedef bool row_want_fn(const struct row *, wall_t now);
 
@@ -796,14 +980,13 @@ static bool
 want_scheduled(const struct row *r, wall_t now)
 {
 	(void)now;
-	return r->state != STATE_AWAITING && r->state != STATE_RIPE;
+	return row_scheduled(r);
 }
 
 static bool
 want_overdue(const struct row *r, wall_t now)
 {
-	return r->state == STATE_RIPE || row_to_tell(r) ||
-	    (r->state == STATE_AWAITING && r->in.expires + RECEIPT_PATIENCE < now);
+	return row_overdue(r, now);
 }
 
 static bool
@@ -813,183 +996,133 @@ want_held(const struct row *r, wall_t now)
 	return r->state == STATE_HELD;
 }
 
-static void
-row_index(const struct row *r, struct store_index *x)
-{
-	*x = (struct store_index){ .id = r->in.id, .order_key = r->in.order_key,
-	    .msisdn = r->in.msisdn, .account = r->in.account, .smsc = r->in.smsc,
-	    .group = r->in.group, .link = r->mark.link, .state = r->state, .klass = r->in.klass,
-	    .attempt = r->mark.attempt, .reference = r->mark.reference, .tries = r->tries,
-	    .pending = row_to_tell(r), .due = r->due, .accepted = r->in.accepted,
-	    .expires = r->in.expires,
-	    .marked = r->mark.at, .refused = r->refused };
-}
-
-static void
-rows_scan(struct store *s, uint64_t *after, unsigned most, row_want_fn *want, wall_t now,
-    store_index_fn *show, void *arg, unsigned *seen)
+/* In order of ids: with one clock that is the order of arrival. */
+static int
+rows_scan(struct store *s, const struct store_parts *parts, struct store_cursor *c, unsigned most,
+    row_want_fn *want, wall_t now, store_index_fn *show, void *arg)
 {
 	struct store_index x;
 	struct tree_node *n;
+	unsigned seen = 0;
 	struct key k;
 
-	*seen = 0;
-	while (*seen < most && (n = tree_after(&s->rows, key_id(&k, *after))) != NULL) {
+	enter(s);
+	while (seen < most && (n = tree_after(&s->b->rows, key_id(&k, c->a))) != NULL) {
 		const struct row *r = n->value;
 
-		*after = r->in.id;
-		if (r->state == STATE_FINISHED || r->inbox)
+		c->a = r->in.id;
+		if (r->state == STATE_FINISHED || r->inbox || !parts_has(parts, store_part(r->in.order_key)))
 			continue;
-		++*seen;
+		seen++;
 		if (!want(r, now))
 			continue;
 		row_index(r, &x);
 		show(arg, &x);
 	}
-}
-
-static int
-memory_load(struct store *s, uint64_t *after, unsigned most, store_index_fn *show, void *arg,
-    unsigned *seen, struct err *err)
-{
-	(void)err;
-	rows_scan(s, after, most, want_scheduled, 0, show, arg, seen);
+	c->end = seen < most;
+	leave(s);
 	return 0;
 }
 
 static int
-memory_overdue(struct store *s, uint64_t *after, unsigned most, wall_t now, store_index_fn *show,
-    void *arg, unsigned *seen, struct err *err)
+memory_load(struct store *s, const struct store_parts *parts, struct store_cursor *c, unsigned most,
+    store_index_fn *show, void *arg, struct err *err)
 {
 	(void)err;
-	rows_scan(s, after, most, want_overdue, now, show, arg, seen);
-	return 0;
+	return rows_scan(s, parts, c, most, want_scheduled, 0, show, arg);
 }
 
 static int
-memory_held(struct store *s, uint64_t *after, unsigned most, store_index_fn *show, void *arg,
-    unsigned *seen, struct err *err)
+memory_overdue(struct store *s, const struct store_parts *parts, struct store_cursor *c, unsigned most,
+    wall_t now, store_index_fn *show, void *arg, struct err *err)
 {
 	(void)err;
-	rows_scan(s, after, most, want_held, 0, show, arg, seen);
-	return 0;
+	return rows_scan(s, parts, c, most, want_overdue, now, show, arg);
 }
 
 static int
-memory_notices(struct store *s, uint64_t *after, unsigned most, store_notice_fn *show, void *arg,
-    unsigned *seen, struct err *err)
+memory_held(struct store *s, const struct store_parts *parts, struct store_cursor *c, unsigned most,
+    store_index_fn *show, void *arg, struct err *err)
+{
+	(void)err;
+	return rows_scan(s, parts, c, most, want_held, 0, show, arg);
+}
+
+static int
+memory_notices(struct store *s, const struct store_parts *parts, struct store_cursor *c, unsigned most,
+    store_notice_fn *show, void *arg, struct err *err)
 {
 	struct tree_node *n;
+	unsigned seen = 0;
 	struct key k;
 
 	(void)err;
-	*seen = 0;
-	while (*seen < most && (n = tree_after(&s->notices, key_id(&k, *after))) != NULL) {
+	enter(s);
+	while (seen < most && (n = tree_after(&s->b->notices, key_id(&k, c->a))) != NULL) {
 		const struct notice *notice = n->value;
 
-		*after = notice->n.id;
-		++*seen;
+		c->a = notice->n.id;
+		if (!parts_has(parts, store_part(notice->n.order_key)))
+			continue;
+		seen++;
 		show(arg, &notice->n);
 	}
+	c->end = seen < most;
+	leave(s);
 	return 0;
-}
-
-static enum store_result
-memory_notice(struct store *s, uint64_t id, store_notice_fn *show, void *arg, struct err *err)
-{
-	struct notice *n;
-	struct key k;
-
-	(void)err;
-	if ((n = tree_get(&s->notices, key_id(&k, id))) == NULL)
-		return STORE_ABSENT;
-	show(arg, &n->n);
-	return STORE_OK;
-}
-
-static enum store_result
-memory_flight(struct store *s, uint64_t id, uint64_t order_key, struct store_flight *f,
-    struct err *err)
-{
-	struct row *r = row_open(s, id);
-	struct receipt_join j;
-
-	(void)order_key;
-	(void)err;
-	f->id = id;
-	f->body = f->link = f->receipt_id = f->receipt_said = (struct text){ 0 };
-	f->answer_count = 0;
-	f->receipt_state = RECEIPT_NONE;
-	if (r == NULL)
-		return STORE_ABSENT;
-	f->body = r->in.body;
-	f->state = r->state;
-	f->attempt = r->mark.attempt;
-	f->reference = r->mark.reference;
-	f->link = r->mark.link;
-	f->segments = r->segments;
-	for (unsigned i = 0; i < r->evidence_count; i++)
-		if (r->evidence[i].attempt == r->mark.attempt && f->answer_count < 255)
-			f->answers[f->answer_count++] = r->evidence[i].answer;
-	if (r->state == STATE_RIPE || row_to_tell(r)) {
-		j = row_join(r);
-		f->receipt_state = j.state;
-		f->receipt_id = j.foreign_id;
-		f->receipt_said = j.said;
-	}
-	return STORE_OK;
 }
 
 static void
-row_view(const struct row *r, struct store_view *v)
+view_copy(struct store *s, const struct row *r, struct store_view *v)
 {
-	bool over = r->state == STATE_FINISHED;
+	struct text *texts[] = { &v->msisdn, &v->account, &v->push_id, &v->link };
 
-	*v = (struct store_view){ .id = r->in.id, .order_key = r->in.order_key,
-	    .msisdn = r->in.msisdn, .account = r->in.account, .push_id = r->in.push_id,
-	    .link = over ? r->carried : r->mark.link, .state = r->state, .outcome = r->outcome,
-	    .attempt = r->mark.attempt, .code = r->code, .accepted = r->in.accepted,
-	    .expires = r->in.expires, .due = over ? 0 : r->due, .finished = r->finished };
+	row_view(r, v);
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+		*texts[i] = arena_text(&s->texts, *texts[i]);
 }
 
-static enum store_result
-memory_find(struct store *s, uint64_t id, struct store_view *v, struct err *err)
+static int
+memory_find(struct store *s, const struct store_place *p, struct store_view *v, struct err *err)
 {
-	struct row *r = row_get(s, id);
+	struct row *r;
 
 	(void)err;
-	if (r == NULL)
-		return STORE_ABSENT;
-	row_view(r, v);
-	return STORE_OK;
+	round_goes_on(s);
+	enter(s);
+	if ((r = row_get(s->b, p->id)) != NULL)
+		view_copy(s, r, v);
+	leave(s);
+	return r != NULL;
 }
 
-static enum store_result
-place_find(const struct tree *t, struct text a, struct text b, uint64_t *id)
+static int
+place_find(struct store *s, const struct tree *t, struct text a, struct text b, struct store_place *out)
 {
 	struct place *p;
 	struct key k;
 
-	if ((p = tree_get(t, key_texts(&k, a, b))) == NULL)
-		return STORE_ABSENT;
-	*id = p->id;
-	return STORE_OK;
+	enter(s);
+	if ((p = tree_get(t, key_texts(&k, a, b))) != NULL)
+		*out = (struct store_place){ .id = p->id, .part = -1 };
+	leave(s);
+	return p != NULL;
 }
 
-static enum store_result
-memory_find_push_id(struct store *s, struct text account, struct text push_id, uint64_t *id,
+static int
+memory_find_push_id(struct store *s, struct text account, struct text push_id, struct store_place *p,
     struct err *err)
 {
 	(void)err;
-	return place_find(&s->push_ids, account, push_id, id);
+	return place_find(s, &s->b->push_ids, account, push_id, p);
 }
 
-static enum store_result
-memory_find_foreign(struct store *s, struct text domain, struct text foreign_id, uint64_t *id,
+static int
+memory_find_foreign(struct store *s, struct text domain, struct text foreign_id, struct store_place *p,
     struct err *err)
 {
 	(void)err;
-	return place_find(&s->foreign, domain, foreign_id, id);
+	return place_find(s, &s->b->foreign, domain, foreign_id, p);
 }
 
 static int
@@ -1001,53 +1134,56 @@ memory_find_msisdn(struct store *s, uint64_t order_key, struct text msisdn, unsi
 	struct key k;
 
 	(void)err;
-	for (n = tree_after(&s->msisdns, key_numbers(&k, order_key, 0)); n != NULL && most > 0;
-	    n = tree_after(&s->msisdns, (struct text){ (char *)n->key, n->key_len })) {
-		const struct row *r = row_get(s, ~key_second(n));
+	round_goes_on(s);
+	enter(s);
+	for (n = tree_after(&s->b->msisdns, key_numbers(&k, order_key, 0)); n != NULL && most > 0;
+	    n = tree_after(&s->b->msisdns, (struct text){ (char *)n->key, n->key_len })) {
+		const struct row *r = row_get(s->b, ~key_second(n));
 
 		if (r == NULL || r->in.order_key != order_key)
 			break;
 		if (!text_eq(r->in.msisdn, msisdn))	/* another address with this key */
 			continue;
-		row_view(r, &v);
+		view_copy(s, r, &v);
 		show(arg, &v);
 		most--;
 	}
+	leave(s);
 	return 0;
 }
 
 /* --- purge --- */
 
 static void
-row_purge(struct store *s, struct row *r)
+row_purge(struct base *b, struct row *r)
 {
 	uint64_t id = r->in.id;
 	struct key k;
 
-	tree_set(&s->finished, &s->journal, key_numbers(&k, (uint64_t)r->finished, id), NULL);
-	tree_set(&s->msisdns, &s->journal, key_numbers(&k, r->in.order_key, ~id), NULL);
+	tree_set(&b->finished, &b->journal, key_numbers(&k, (uint64_t)r->finished, id), NULL);
+	tree_set(&b->msisdns, &b->journal, key_numbers(&k, r->in.order_key, ~id), NULL);
 	if (r->in.push_id.at != NULL)
-		tree_set(&s->push_ids, &s->journal, key_texts(&k, r->in.account, r->in.push_id), NULL);
-	tree_set(&s->rows, &s->journal, key_id(&k, id), NULL);
+		tree_set(&b->push_ids, &b->journal, key_texts(&k, r->in.account, r->in.push_id), NULL);
+	tree_set(&b->rows, &b->journal, key_id(&k, id), NULL);
 }
 
 static unsigned
-early_purge(struct store *s, wall_t before, unsigned most)
+early_purge(struct base *b, wall_t before, unsigned most)
 {
 	uint8_t octets[KEY_MOST];
 	struct text at = { (char *)octets, 0 };
 	struct tree_node *n;
 	unsigned gone = 0;
 
-	while (gone < most && (n = tree_after(&s->early, at)) != NULL) {
+	while (gone < most && (n = tree_after(&b->early, at)) != NULL) {
 		const struct early *e = n->value;
 
 		memcpy(octets, n->key, n->key_len);
 		at.len = n->key_len;
 		if (e->r.at >= before)
 			continue;
-		tree_set(&s->early, &s->journal, at, NULL);
-		s->counts.early--;
+		tree_set(&b->early, &b->journal, at, NULL);
+		b->counts.early--;
 		gone++;
 	}
 	return gone;
@@ -1056,6 +1192,7 @@ early_purge(struct store *s, wall_t before, unsigned most)
 static int
 memory_purge(struct store *s, wall_t before, unsigned most, unsigned *gone, struct err *err)
 {
+	struct base *b = s->b;
 	struct tree_node *n;
 	struct key k;
 
@@ -1063,62 +1200,346 @@ memory_purge(struct store *s, wall_t before, unsigned most, unsigned *gone, stru
 	for (*gone = 0; *gone < most; ++*gone) {
 		struct row *r;
 
-		n = tree_after(&s->finished, key_numbers(&k, 0, 0));
-		if (n == NULL || (r = row_get(s, key_second(n)))->finished >= before)
+		n = tree_after(&b->finished, key_numbers(&k, 0, 0));
+		if (n == NULL || (r = row_get(b, key_second(n)))->finished >= before)
 			break;
-		row_purge(s, r);
+		row_purge(b, r);
 	}
-	*gone += early_purge(s, before, most - *gone);
+	*gone += early_purge(b, before, most - *gone);
 	return 0;
 }
 
-/* --- the store --- */
+/* --- the memory that nodes share --- */
+
+static struct base *
+base_new(const char *name, struct err *err)
+{
+	struct base *b = get_zeroed(sizeof *b);
+
+	b->rows.drop = row_free;
+	b->notices.drop = notice_drop;
+	b->early.drop = early_drop;
+	b->inbox.drop = b->sends.drop = letter_drop;
+	b->push_ids.drop = b->foreign.drop = b->msisdns.drop = b->finished.drop = b->answers.drop = free;
+	for (unsigned i = 0; i < STORE_PARTITIONS; i++)
+		b->owner[i] = STORE_NOBODY;
+	b->mode = get_text("");
+	if (getrandom(&b->tag, sizeof b->tag, 0) != sizeof b->tag) {
+		err_errno(err, "getrandom");
+		free(b->mode);
+		free(b);
+		return NULL;
+	}
+	pthread_mutex_init(&b->lock, NULL);
+	if (name != NULL)
+		b->name = get_text(name);
+	return b;
+}
+
+static void
+base_free(struct base *b)
+{
+	struct tree *all[] = { &b->rows, &b->notices, &b->push_ids, &b->foreign, &b->early,
+	    &b->msisdns, &b->finished, &b->inbox, &b->sends, &b->answers };
+
+	journal_undo(&b->journal);
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+		tree_free(all[i]);
+	for (unsigned i = 0; i < NODES_MOST; i++) {
+		free(b->members[i].name);
+		free(b->members[i].status);
+	}
+	pthread_mutex_destroy(&b->lock);
+	free(b->mode);
+	free(b->name);
+	free(b);
+}
+
+static struct base *
+base_take(const char *name, struct err *err)
+{
+	struct base *b = NULL;
+
+	pthread_mutex_lock(&bases_lock);
+	for (b = name != NULL ? bases : NULL; b != NULL && strcmp(b->name, name) != 0;)
+		b = b->next;
+	if (b == NULL && (b = base_new(name, err)) != NULL && name != NULL) {
+		b->next = bases;
+		bases = b;
+	}
+	if (b != NULL)
+		b->users++;
+	pthread_mutex_unlock(&bases_lock);
+	return b;
+}
+
+static void
+base_give(struct base *b)
+{
+	bool last;
+
+	pthread_mutex_lock(&bases_lock);
+	last = --b->users == 0;
+	for (struct base **at = &bases; last && *at != NULL; at = &(*at)->next)
+		if (*at == b) {
+			*at = b->next;
+			break;
+		}
+	pthread_mutex_unlock(&bases_lock);
+	if (last)
+		base_free(b);
+}
+
+/* --- nodes --- */
+
+static void
+member_dies(struct base *b, unsigned node)
+{
+	b->members[node].alive = false;
+	for (unsigned i = 0; i < STORE_PARTITIONS; i++)
+		if (b->owner[i] == node)
+			b->owner[i] = STORE_NOBODY;
+}
+
+static void
+member_renews(struct base *b, unsigned node, mono_t now, long lease_ms)
+{
+	b->members[node].alive = true;
+	b->members[node].renewed = now;
+	b->members[node].until = now + lease_ms;
+}
+
+static int
+store_join(struct store *s, const struct store_conf *conf, struct err *err)
+{
+	struct base *b = s->b;
+
+	if (conf->again > 0 && conf->again <= NODES_MOST && b->members[conf->again - 1].there) {
+		s->node = (uint16_t)(conf->again - 1);
+		return 0;
+	}
+	for (unsigned i = 0; i < NODES_MOST; i++) {
+		if (b->members[i].there)
+			continue;
+		b->members[i] = (struct member){ .there = true, .high = 1,
+		    .name = get_text(conf->node_name), .status = get_text(NULL) };
+		member_renews(b, i, clock_mono(), s->lease_ms);
+		s->node = (uint16_t)i;
+		return 0;
+	}
+	return err_set(err, ERR_STORE, "store: more than %d nodes", NODES_MOST);
+}
 
 static struct store *
-memory_open(const struct store_conf *conf, struct err *err)
+open_named(const struct store_conf *conf, const char *name, struct err *err)
 {
 	struct store *s = get_zeroed(sizeof *s);
+	int rc;
 
-	(void)conf;
-	s->rows.drop = row_drop;
-	s->notices.drop = notice_drop;
-	s->early.drop = early_drop;
-	s->push_ids.drop = s->foreign.drop = s->msisdns.drop = s->finished.drop = free;
-	s->high = 1;
-	if (getrandom(&s->tag, sizeof s->tag, 0) != sizeof s->tag) {
-		err_errno(err, "getrandom");
+	s->lease_ms = conf->lease_ms > 0 ? conf->lease_ms : LEASE_MS;
+	if ((s->b = base_take(name, err)) == NULL) {
+		free(s);
+		return NULL;
+	}
+	enter(s);
+	rc = store_join(s, conf, err);
+	leave(s);
+	if (rc == -1) {
+		base_give(s->b);
 		free(s);
 		return NULL;
 	}
 	return s;
 }
 
+static struct store *
+memory_open(const struct store_conf *conf, struct err *err)
+{
+	return open_named(conf, NULL, err);
+}
+
+static struct store *
+shared_open(const struct store_conf *conf, struct err *err)
+{
+	return open_named(conf, conf->path != NULL ? conf->path : "", err);
+}
+
 static void
-memory_close(struct store **sp)
+memory_rollback(struct store *s)
+{
+	journal_undo(&s->b->journal);
+	s->b->counts = s->b->committed;
+	s->open = false;
+	leave(s);
+}
+
+/* A number is not given again while the memory lives: its ids must not come again. */
+static void
+memory_close(struct store **sp, bool for_good)
 {
 	struct store *s = *sp;
 
 	if (s == NULL)
 		return;
-	journal_undo(&s->journal);
-	tree_free(&s->rows);
-	tree_free(&s->notices);
-	tree_free(&s->push_ids);
-	tree_free(&s->foreign);
-	tree_free(&s->early);
-	tree_free(&s->msisdns);
-	tree_free(&s->finished);
+	if (s->open)
+		memory_rollback(s);
+	enter(s);
+	if (for_good)
+		member_dies(s->b, s->node);
+	leave(s);
+	base_give(s->b);
 	arena_free(&s->texts);
+	free(s->fresh);
 	free(s);
 	*sp = NULL;
 }
 
 static int
-memory_begin(struct store *s, uint64_t batch, struct err *err)
+memory_claim(struct store *s, const struct store_parts *wanted, struct store_parts *got, struct err *err)
+{
+	struct base *b = s->b;
+
+	(void)err;
+	*got = (struct store_parts){ { 0 } };
+	enter(s);
+	for (unsigned i = 0; i < STORE_PARTITIONS; i++) {
+		if (!parts_has(wanted, i) || !b->members[s->node].alive)
+			continue;
+		if (b->owner[i] == STORE_NOBODY) {
+			b->owner[i] = s->node;
+			b->epoch[i]++;
+		}
+		parts_set(got, i, b->owner[i] == s->node);
+	}
+	leave(s);
+	return 0;
+}
+
+static int
+memory_release(struct store *s, const struct store_parts *parts, struct err *err)
 {
 	(void)err;
+	enter(s);
+	for (unsigned i = 0; i < STORE_PARTITIONS; i++)
+		if (parts_has(parts, i) && s->b->owner[i] == s->node)
+			s->b->owner[i] = STORE_NOBODY;
+	leave(s);
+	return 0;
+}
+
+static uint64_t
+memory_epoch(const struct store *s, unsigned part)
+{
+	uint64_t epoch;
+
+	enter(s);
+	epoch = s->b->owner[part] == s->node ? s->b->epoch[part] : 0;
+	leave(s);
+	return epoch;
+}
+
+struct store_keeper {
+	struct base	*b;
+	uint16_t	 node;
+	long		 lease_ms;
+	struct store_peer peers[NODES_MOST];
+	struct arena	 texts;
+};
+
+static struct store_keeper *
+shared_keeper_open(const struct store_conf *conf, uint16_t node, struct err *err)
+{
+	struct store_keeper *k = get_zeroed(sizeof *k);
+
+	k->b = base_take(conf->path != NULL ? conf->path : "", err);
+	if (k->b == NULL) {
+		free(k);
+		return NULL;
+	}
+	k->node = node;
+	k->lease_ms = conf->lease_ms > 0 ? conf->lease_ms : LEASE_MS;
+	return k;
+}
+
+static void
+shared_keeper_close(struct store_keeper **kp)
+{
+	if (*kp == NULL)
+		return;
+	base_give((*kp)->b);
+	arena_free(&(*kp)->texts);
+	free(*kp);
+	*kp = NULL;
+}
+
+static int
+shared_keep(struct store_keeper *k, struct text status, struct store_members *out, struct err *err)
+{
+	struct base *b = k->b;
+	mono_t now = clock_mono();
+	struct member *me = &b->members[k->node];
+
+	(void)err;
+	pthread_mutex_lock(&b->lock);
+	arena_reset(&k->texts);
+	for (unsigned i = 0; i < NODES_MOST; i++)
+		if (b->members[i].alive && b->members[i].until < now)
+			member_dies(b, i);
+	if (me->alive) {
+		member_renews(b, k->node, now, k->lease_ms);
+		free(me->status);
+		me->status = get_text(arena_text(&k->texts, status).at);
+	}
+	*out = (struct store_members){ .alive = me->alive, .until = me->until, .peers = k->peers,
+	    .mode = arena_text(&k->texts, text_of(b->mode)) };
+	for (unsigned i = 0; i < NODES_MOST; i++)
+		if (b->members[i].there)
+			k->peers[out->peer_count++] = (struct store_peer){ .node = (uint16_t)i,
+			    .alive = b->members[i].alive, .seen_ms = now - b->members[i].renewed,
+			    .name = arena_text(&k->texts, text_of(b->members[i].name)),
+			    .status = arena_text(&k->texts, text_of(b->members[i].status)) };
+	memcpy(out->owner, b->owner, sizeof out->owner);
+	pthread_mutex_unlock(&b->lock);
+	return 0;
+}
+
+static int
+shared_mode(struct store_keeper *k, struct text mode, struct err *err)
+{
+	(void)err;
+	pthread_mutex_lock(&k->b->lock);
+	free(k->b->mode);
+	k->b->mode = get_text(arena_text(&k->texts, mode).at);
+	pthread_mutex_unlock(&k->b->lock);
+	return 0;
+}
+
+/* --- rounds --- */
+
+static int
+memory_begin(struct store *s, uint64_t batch, struct err *err)
+{
+	struct base *b = s->b;
+
+	(void)err;
+	enter(s);
+	s->open = true;
 	s->batch = batch;
-	s->counts = s->committed;
+	s->fresh_count = 0;
+	s->flushed = true;
+	round_goes_on(s);
+	b->round++;
+	b->counts = b->committed;
+	if (!b->members[s->node].alive)	/* declared dead: it joins again */
+		member_renews(b, s->node, clock_mono(), s->lease_ms);
+	return 0;
+}
+
+static int
+memory_flush(struct store *s, struct err *err)
+{
+	(void)err;
+	s->flushed = true;
 	return 0;
 }
 
@@ -1126,46 +1547,46 @@ static enum store_commit
 memory_commit(struct store *s, struct err *err)
 {
 	(void)err;
-	journal_settle(&s->journal);
-	s->committed = s->counts;
-	s->last_batch = s->batch;
+	journal_settle(&s->b->journal);
+	s->b->committed = s->b->counts;
+	s->b->members[s->node].last_batch = s->batch;
+	s->open = false;
+	leave(s);
 	return COMMIT_DONE;
-}
-
-static void
-memory_rollback(struct store *s)
-{
-	journal_undo(&s->journal);
-	s->counts = s->committed;
 }
 
 static int
 memory_last_batch(struct store *s, uint64_t *batch, struct err *err)
 {
 	(void)err;
-	*batch = s->last_batch;
+	enter(s);
+	*batch = s->b->members[s->node].last_batch;
+	leave(s);
 	return 0;
 }
 
 static uint16_t
 memory_node(struct store *s)
 {
-	(void)s;
-	return 0;
+	return s->node;
 }
 
 static uint32_t
 memory_tag(struct store *s)
 {
-	return s->tag;
+	return s->b->tag;
 }
 
 static int
 memory_reserve(struct store *s, uint32_t count, uint64_t *first, struct err *err)
 {
+	struct member *me = &s->b->members[s->node];
+
 	(void)err;
-	*first = s->high;
-	s->high += count;
+	enter(s);
+	*first = (uint64_t)s->node << STORE_NODE_SHIFT | me->high;
+	me->high += count;
+	leave(s);
 	return 0;
 }
 
@@ -1178,63 +1599,35 @@ memory_backup(const struct store_conf *conf, const char *file, struct err *err)
 }
 
 static int
-memory_leases(struct store *s, struct store_lease leases[STORE_PARTITIONS], struct err *err)
-{
-	(void)s;
-	(void)err;
-	for (unsigned i = 0; i < STORE_PARTITIONS; i++)
-		leases[i] = (struct store_lease){ .partition = (uint8_t)i, .epoch = EPOCH };
-	return 0;
-}
-
-static void
-memory_release(struct store *s)
-{
-	(void)s;
-}
-
-static int
 memory_counts(struct store *s, struct store_counts *counts, struct err *err)
 {
 	(void)err;
-	*counts = s->committed;
+	enter(s);
+	*counts = s->b->committed;
+	leave(s);
 	return 0;
 }
 
-const struct store_driver store_memory = {
-	.name = "memory",
-	.open = memory_open,
-	.close = memory_close,
-	.begin = memory_begin,
-	.commit = memory_commit,
-	.rollback = memory_rollback,
-	.last_batch = memory_last_batch,
-	.node = memory_node,
-	.tag = memory_tag,
-	.reserve = memory_reserve,
-	.backup = memory_backup,
-	.leases = memory_leases,
-	.release = memory_release,
-	.put = memory_put,
-	.mark = memory_mark,
-	.settle = memory_settle,
-	.receipt = memory_receipt,
-	.cancel = memory_cancel,
-	.replace = memory_replace,
-	.inbox = memory_inbox,
-	.adopt = memory_adopt,
-	.notice_done = memory_notice_done,
-	.notice_later = memory_notice_later,
-	.load = memory_load,
-	.overdue = memory_overdue,
-	.held = memory_held,
-	.notices = memory_notices,
-	.notice = memory_notice,
-	.flight = memory_flight,
-	.find = memory_find,
-	.find_push_id = memory_find_push_id,
-	.find_msisdn = memory_find_msisdn,
-	.find_foreign = memory_find_foreign,
-	.counts = memory_counts,
-	.purge = memory_purge,
+#define VERBS											\
+	.close = memory_close, .begin = memory_begin, .flush = memory_flush,			\
+	.commit = memory_commit, .rollback = memory_rollback, .last_batch = memory_last_batch,	\
+	.node = memory_node, .tag = memory_tag, .reserve = memory_reserve,			\
+	.claim = memory_claim, .release = memory_release, .epoch = memory_epoch,		\
+	.backup = memory_backup, .submit = memory_submit, .mark = memory_mark,			\
+	.settle = memory_settle, .receipt = memory_receipt, .evidence = memory_evidence,	\
+	.cancel = memory_cancel, .replace = memory_replace,					\
+	.notice_done = memory_notice_done, .notice_later = memory_notice_later,			\
+	.flight = memory_flight, .notice = memory_notice, .news = memory_news,			\
+	.sends = memory_sends, .request = memory_request, .answer = memory_answer,		\
+	.answered = memory_answered, .load = memory_load, .overdue = memory_overdue,		\
+	.held = memory_held, .notices = memory_notices, .find = memory_find,			\
+	.find_push_id = memory_find_push_id, .find_foreign = memory_find_foreign,		\
+	.find_msisdn = memory_find_msisdn, .counts = memory_counts, .purge = memory_purge
+
+const struct store_driver store_memory = { .name = "memory", .open = memory_open, VERBS };
+
+const struct store_driver store_shared = {
+	.name = "shared", .open = shared_open, VERBS,
+	.keeper_open = shared_keeper_open, .keeper_close = shared_keeper_close, .keep = shared_keep,
+	.keeper_mode = shared_mode
 };

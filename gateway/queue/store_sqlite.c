@@ -44,9 +44,8 @@ static const char *const sql_texts[SQL_COUNT] = {
 	[SQL_INBOX_PUT] = "INSERT INTO i(id, part, arrived, key, klass, due, expires, accepted, "
 	    "msisdn, account, push_id, smsc, grp) "
 	    "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
-	[SQL_INBOX_READ] = "SELECT i.id, key, klass, due, expires, accepted, msisdn, account, "
-	    "push_id, smsc, grp, body FROM i JOIN m ON m.id=i.id WHERE part=?1 "
-	    "ORDER BY arrived, i.id LIMIT ?2",
+	[SQL_INBOX_READ] = "SELECT id, key, klass, due, expires, accepted, msisdn, account, push_id, "
+	    "smsc, grp FROM i ORDER BY arrived, id LIMIT ?1",
 	[SQL_INBOX_DROP] = "DELETE FROM i WHERE id=?1",
 
 	[SQL_HOT] = "SELECT state, flags, attempt, segs, t, key FROM q WHERE id=?1",
@@ -96,7 +95,7 @@ static const char *const sql_texts[SQL_COUNT] = {
 	    "ORDER BY id LIMIT ?2",
 
 	[SQL_LINK_BODY] = "SELECT link, body FROM q JOIN m ON m.id=q.id WHERE q.id=?1",
-	[SQL_LOAD] = "SELECT id, state, flags, expires, key, klass, attempt, ref, tries, due, accepted, t, "
+	[SQL_LOAD] = "SELECT id, key, state, flags, expires, klass, attempt, ref, tries, due, accepted, t, "
 	    "refused, msisdn, account, smsc, grp, link FROM q WHERE id>?1 ORDER BY id LIMIT ?2",
 	[SQL_FLIGHT] = "SELECT state, flags, attempt, ref, segs, link, body FROM q JOIN m ON m.id=q.id "
 	    "WHERE q.id=?1",
@@ -231,16 +230,18 @@ tally_read(struct store *s, uint64_t *batch, struct err *err)
 }
 
 static void
-sqlite_close(struct store **sp)
+sqlite_close(struct store **sp, bool for_good)
 {
 	struct store *s = *sp;
 
+	(void)for_good;
 	if (s == NULL)
 		return;
 	for (int i = 0; i < SQL_COUNT; i++)
 		sqlite3_finalize(s->sql[i]);
 	file_close(s);
 	arena_free(&s->texts);
+	free(s->fresh);
 	free(s->path);
 	free(s);
 	*sp = NULL;
@@ -260,7 +261,7 @@ sqlite_open(const struct store_conf *conf, struct err *err)
 	s->lock = -1;
 	if (file_open(s, conf, err) == -1 || statements_prepare(s, err) == -1 ||
 	    tally_read(s, &batch, err) == -1 || meta_read(s, "tag", &tag, err) == -1)
-		sqlite_close(&s);
+		sqlite_close(&s, true);
 	else
 		s->tag = (uint32_t)tag;
 	return s;
@@ -273,7 +274,9 @@ sqlite_begin(struct store *s, uint64_t batch, struct err *err)
 {
 	struct bind b = sql(s, SQL_BEGIN);
 
-	arena_reset(&s->texts);
+	s->flushed = true;
+	s->fresh_count = 0;
+	round_goes_on(s);
 	if (sql_run(s, &b, err) == -1)
 		return -1;
 	s->open = true;
@@ -295,6 +298,13 @@ sqlite_rollback(struct store *s)
 	s->run.first = 0;
 	s->counts = s->committed;
 	s->inbox = s->committed_inbox;
+}
+
+static int
+sqlite_flush(struct store *s, struct err *err)
+{
+	s->flushed = true;
+	return road_settled(s, err);
 }
 
 static int
@@ -320,8 +330,7 @@ sqlite_commit(struct store *s, struct err *err)
 	struct bind b = sql(s, SQL_COMMIT);
 	int rc;
 
-	arena_reset(&s->texts);
-	if (road_settled(s, err) == -1 || tally_write(s, err) == -1) {
+	if (tally_write(s, err) == -1) {
 		sqlite_rollback(s);
 		return COMMIT_NOT_DONE;
 	}
@@ -365,7 +374,6 @@ sqlite_reserve(struct store *s, uint32_t count, uint64_t *first, struct err *err
 	struct bind begin = sql(s, SQL_BEGIN), commit = sql(s, SQL_COMMIT);
 	int64_t high = 1;
 
-	arena_reset(&s->texts);
 	if (sql_run(s, &begin, err) == -1)
 		return -1;
 	if (meta_read(s, "high", &high, err) == -1 ||
@@ -383,20 +391,30 @@ sqlite_backup(const struct store_conf *conf, const char *file, struct err *err)
 	return store_sqlite_copy(conf->path, file, NULL, NULL, err);
 }
 
+/* One node owns what it has claimed, for ever. */
 static int
-sqlite_leases(struct store *s, struct store_lease leases[STORE_PARTITIONS], struct err *err)
+sqlite_claim(struct store *s, const struct store_parts *wanted, struct store_parts *got, struct err *err)
 {
-	(void)s;
 	(void)err;
-	for (unsigned i = 0; i < STORE_PARTITIONS; i++)
-		leases[i] = (struct store_lease){ .partition = (uint8_t)i, .epoch = 1 };
+	*got = *wanted;
+	for (size_t i = 0; i < sizeof wanted->bits / sizeof *wanted->bits; i++)
+		s->owned.bits[i] |= wanted->bits[i];
 	return 0;
 }
 
-static void
-sqlite_release(struct store *s)
+static int
+sqlite_release(struct store *s, const struct store_parts *parts, struct err *err)
 {
-	(void)s;
+	(void)err;
+	for (size_t i = 0; i < sizeof parts->bits / sizeof *parts->bits; i++)
+		s->owned.bits[i] &= ~parts->bits[i];
+	return 0;
+}
+
+static uint64_t
+sqlite_epoch(const struct store *s, unsigned part)
+{
+	return parts_has(&s->owned, part);
 }
 
 static int
@@ -411,36 +429,37 @@ const struct store_driver store_sqlite = {
 	.name = "sqlite",
 	.open = sqlite_open,
 	.close = sqlite_close,
+	.backup = sqlite_backup,
 	.begin = sqlite_begin,
+	.flush = sqlite_flush,
 	.commit = sqlite_commit,
 	.rollback = sqlite_rollback,
 	.last_batch = sqlite_last_batch,
 	.node = sqlite_node,
 	.tag = sqlite_tag,
 	.reserve = sqlite_reserve,
-	.backup = sqlite_backup,
-	.leases = sqlite_leases,
+	.claim = sqlite_claim,
 	.release = sqlite_release,
-	.put = road_put,
+	.epoch = sqlite_epoch,
+	.submit = road_submit,
 	.mark = road_mark,
 	.settle = road_settle,
 	.receipt = road_receipt,
 	.cancel = road_cancel,
 	.replace = road_replace,
-	.inbox = road_inbox,
-	.adopt = road_adopt,
 	.notice_done = road_notice_done,
 	.notice_later = road_notice_later,
+	.flight = look_flight,
+	.notice = look_notice,
+	.news = road_news,
 	.load = look_load,
 	.overdue = look_overdue,
 	.held = look_held,
 	.notices = look_notices,
-	.notice = look_notice,
-	.flight = look_flight,
 	.find = look_find,
 	.find_push_id = look_find_push_id,
-	.find_msisdn = look_find_msisdn,
 	.find_foreign = look_find_foreign,
+	.find_msisdn = look_find_msisdn,
 	.counts = sqlite_counts,
 	.purge = road_purge,
 };

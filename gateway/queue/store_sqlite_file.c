@@ -24,7 +24,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
@@ -212,25 +211,15 @@ run_text(sqlite3 *db, const char *text, const char *what, struct err *err)
 	return rc == SQLITE_OK ? 0 : sql_fault(db, rc, what, err);
 }
 
-/* Before the first connection of the process: nobody reads SQLite's statistics of memory, which
- * cost two locks for each of its allocations. */
-static void
-sqlite_settings(void)
-{
-	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
-}
-
 static int
 connect(const char *path, sqlite3 **db, struct err *err)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	char plain[4096];	/* "file:..." is a name here, not a URI */
 	int rc;
 
 	if ((size_t)snprintf(plain, sizeof plain, "%s%s", path[0] == '/' ? "" : "./", path) >=
 	    sizeof plain)
 		return err_set(err, ERR_CONFIG, "store: its path is too long");
-	pthread_once(&once, sqlite_settings);
 	rc = sqlite3_open_v2(plain, db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
 	if (rc != SQLITE_OK)
 		return *db == NULL ? err_set(err, ERR_SYSTEM, "store %s: no memory", path) :
@@ -311,6 +300,9 @@ file_open(struct store *s, const struct store_conf *conf, struct err *err)
 	bool there;
 	int64_t version = 0;
 
+	/* Nobody reads SQLite's statistics of memory, which cost two locks for each of its allocations. Counts
+	 * before the first connection of the process; later it changes nothing. */
+	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 	if (conf->path == NULL || conf->path[0] == '\0')
 		return err_set(err, ERR_CONFIG, "store: no path");
 	if ((s->path = strdup(conf->path)) == NULL)

@@ -54,7 +54,11 @@ struct store {
 	struct store_counts committed;
 	uint64_t	 inbox, committed_inbox;	/* rows of it: mostly none, then nobody looks */
 	struct finish_run run;		/* of the open transaction */
-	struct arena	 texts;		/* handed out; until the next call */
+	struct store_parts owned;
+	uint64_t	*fresh;		/* order keys of this round's news */
+	unsigned	 fresh_count, fresh_room;
+	bool		 flushed;	/* the next call begins another round */
+	struct arena	 texts;		/* handed out in this round */
 };
 
 enum { HOT_LEFT = 1,		/* a segment may have left */
@@ -143,50 +147,55 @@ int	meta_write(struct store *, const char *key, int64_t value, struct err *);
 int	file_open(struct store *, const struct store_conf *, struct err *);	/* path, lock, db */
 void	file_close(struct store *);
 
+/* What was handed out in the former round goes. First thing in every verb that hands out. */
+static inline void
+round_goes_on(struct store *s)
+{
+	if (s->flushed)
+		arena_reset(&s->texts);
+	s->flushed = false;
+}
+
 /* --- store_sqlite_road.c --- */
 
-enum store_result road_put(struct store *, uint64_t epoch, const struct store_row *,
-	    uint64_t *existing, struct err *);
-enum store_result road_mark(struct store *, uint64_t epoch, uint64_t id, uint64_t order_key,
-	    const struct store_mark *, struct err *);
-enum store_result road_settle(struct store *, uint64_t epoch, const struct store_settlement *,
-	    struct store_joined *, struct err *);
-enum store_result road_receipt(struct store *, const struct store_receipt *, struct store_joined *,
-	    struct err *);
-enum store_result road_cancel(struct store *, uint64_t epoch, uint64_t id, uint64_t order_key,
-	    wall_t at, struct err *);
-enum store_result road_replace(struct store *, uint64_t epoch, uint64_t id, uint64_t order_key,
-	    struct text body, wall_t expires, struct err *);
-enum store_result road_inbox(struct store *, const struct store_row *, struct err *);
-enum store_result road_adopt(struct store *, uint8_t partition, uint64_t epoch, unsigned most,
-	    store_row_fn *, void *arg, struct err *);
-enum store_result road_notice_done(struct store *, uint64_t id, uint64_t order_key, struct err *);
-enum store_result road_notice_later(struct store *, uint64_t id, uint64_t order_key,
-	    uint16_t tries, wall_t due, struct err *);
-/* What the transaction still owes the tables. Before whoever looks at more than one row. */
+void	road_submit(struct store *, const struct store_submit *, struct store_done *);
+void	road_mark(struct store *, uint64_t epoch, uint64_t id, uint64_t order_key, const struct store_mark *,
+	    struct store_done *);
+void	road_settle(struct store *, uint64_t epoch, const struct store_settlement *, struct store_joined *,
+	    struct store_done *);
+void	road_receipt(struct store *, const struct store_receipt *, struct store_joined *, struct store_done *);
+void	road_cancel(struct store *, uint64_t epoch, uint64_t id, uint64_t order_key, wall_t at,
+	    struct store_done *);
+void	road_replace(struct store *, uint64_t epoch, uint64_t id, uint64_t order_key, struct text body,
+	    wall_t expires, struct store_done *);
+void	road_notice_done(struct store *, uint64_t id, uint64_t order_key, struct store_done *);
+void	road_notice_later(struct store *, uint64_t id, uint64_t order_key, uint16_t tries, wall_t due,
+	    struct store_done *);
+int	road_news(struct store *, const struct store_parts *, unsigned most, store_news_fn *, void *arg,
+	    unsigned *seen, struct err *);
+/* What the round still owes the tables. Before whoever looks at more than one row. */
 int	road_settled(struct store *, struct err *);
 int	road_purge(struct store *, wall_t before, unsigned most, unsigned *gone, struct err *);
 
 /* --- store_sqlite_look.c --- */
 
-int	look_load(struct store *, uint64_t *after, unsigned most, store_index_fn *, void *arg,
-	    unsigned *seen, struct err *);
-int	look_overdue(struct store *, uint64_t *after, unsigned most, wall_t now, store_index_fn *,
-	    void *arg, unsigned *seen, struct err *);
-int	look_held(struct store *, uint64_t *after, unsigned most, store_index_fn *, void *arg,
-	    unsigned *seen, struct err *);
-int	look_notices(struct store *, uint64_t *after, unsigned most, store_notice_fn *, void *arg,
-	    unsigned *seen, struct err *);
-enum store_result look_notice(struct store *, uint64_t id, store_notice_fn *, void *arg, struct err *);
-enum store_result look_flight(struct store *, uint64_t id, uint64_t order_key,
-	    struct store_flight *, struct err *);
-enum store_result look_find(struct store *, uint64_t id, struct store_view *, struct err *);
-enum store_result look_find_push_id(struct store *, struct text account, struct text push_id,
-	    uint64_t *id, struct err *);
+int	look_load(struct store *, const struct store_parts *, struct store_cursor *, unsigned most,
+	    store_index_fn *, void *arg, struct err *);
+int	look_overdue(struct store *, const struct store_parts *, struct store_cursor *, unsigned most,
+	    wall_t now, store_index_fn *, void *arg, struct err *);
+int	look_held(struct store *, const struct store_parts *, struct store_cursor *, unsigned most,
+	    store_index_fn *, void *arg, struct err *);
+int	look_notices(struct store *, const struct store_parts *, struct store_cursor *, unsigned most,
+	    store_notice_fn *, void *arg, struct err *);
+void	look_notice(struct store *, uint64_t id, uint64_t order_key, struct store_notice *, struct store_done *);
+void	look_flight(struct store *, uint64_t id, uint64_t order_key, struct store_flight *, struct store_done *);
+int	look_find(struct store *, const struct store_place *, struct store_view *, struct err *);
+int	look_find_push_id(struct store *, struct text account, struct text push_id, struct store_place *,
+	    struct err *);
 int	look_find_msisdn(struct store *, uint64_t order_key, struct text msisdn, unsigned most,
 	    store_view_fn *, void *arg, struct err *);
-enum store_result look_find_foreign(struct store *, struct text domain, struct text foreign_id,
-	    uint64_t *id, struct err *);
+int	look_find_foreign(struct store *, struct text domain, struct text foreign_id, struct store_place *,
+	    struct err *);
 /* What the receipts of an attempt say together; see receipt_join.h. */
 struct receipt_join;
 int	look_join(struct store *, uint64_t id, uint16_t attempt, struct receipt_join *, struct err *);

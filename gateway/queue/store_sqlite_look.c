@@ -10,8 +10,7 @@
 #include "queue/store_sqlite_inner.h"
 
 #include "queue/receipt_join.h"
-
-enum { RECEIPT_PATIENCE = 24 * 3600 * 1000 };	/* beyond validity */
+#include "queue/row.h"
 
 /* --- scans --- */
 
@@ -20,7 +19,6 @@ index_take(struct bind *b, struct store_index *x)
 {
 	struct text *texts[] = { &x->msisdn, &x->account, &x->smsc, &x->group, &x->link };
 
-	x->order_key = (uint64_t)take_int(b);
 	x->klass = (uint8_t)take_int(b);
 	x->attempt = (uint16_t)take_int(b);
 	x->reference = (uint16_t)take_int(b);
@@ -36,32 +34,32 @@ index_take(struct bind *b, struct store_index *x)
 typedef bool index_want_fn(const struct store_index *, wall_t now);	/* state, pending, expires */
 
 static int
-index_scan(struct store *s, uint64_t *after, unsigned most, index_want_fn *want, wall_t now,
-    store_index_fn *show, void *arg, unsigned *seen, struct err *err)
+index_scan(struct store *s, const struct store_parts *parts, struct store_cursor *c, unsigned most,
+    index_want_fn *want, wall_t now, store_index_fn *show, void *arg, struct err *err)
 {
 	struct bind b = sql(s, SQL_LOAD);
 	struct store_index x;
-	unsigned flags;
+	unsigned flags, seen = 0;
 	int more;
 
-	arena_reset(&s->texts);
 	if (road_settled(s, err) == -1)
 		return -1;
-	*seen = 0;
-	bind_int(&b, (int64_t)*after);
+	bind_int(&b, (int64_t)c->a);
 	bind_int(&b, most);
 	while ((more = sql_row(s, &b, err)) == 1) {
-		++*seen;
-		x.id = *after = (uint64_t)take_int(&b);
+		seen++;
+		x.id = c->a = (uint64_t)take_int(&b);
+		x.order_key = (uint64_t)take_int(&b);
 		x.state = (enum store_state)take_int(&b);
 		flags = (unsigned)take_int(&b);
 		x.pending = x.state == STATE_AWAITING && (flags & HOT_TO_TELL) == HOT_TO_TELL;
 		x.expires = take_int(&b);
-		if (!want(&x, now))
+		if (!parts_has(parts, store_part(x.order_key)) || !want(&x, now))
 			continue;
 		index_take(&b, &x);
 		show(arg, &x);
 	}
+	c->end = seen < most;
 	return more;
 }
 
@@ -76,7 +74,7 @@ static bool
 want_overdue(const struct store_index *x, wall_t now)
 {
 	return x->state == STATE_RIPE || x->pending ||
-	    (x->state == STATE_AWAITING && x->expires + RECEIPT_PATIENCE < now);
+	    (x->state == STATE_AWAITING && x->expires + RECEIPT_PATIENCE_MS < now);
 }
 
 static bool
@@ -87,24 +85,24 @@ want_held(const struct store_index *x, wall_t now)
 }
 
 int
-look_load(struct store *s, uint64_t *after, unsigned most, store_index_fn *show, void *arg,
-    unsigned *seen, struct err *err)
+look_load(struct store *s, const struct store_parts *parts, struct store_cursor *c, unsigned most,
+    store_index_fn *show, void *arg, struct err *err)
 {
-	return index_scan(s, after, most, want_scheduled, 0, show, arg, seen, err);
+	return index_scan(s, parts, c, most, want_scheduled, 0, show, arg, err);
 }
 
 int
-look_overdue(struct store *s, uint64_t *after, unsigned most, wall_t now, store_index_fn *show,
-    void *arg, unsigned *seen, struct err *err)
+look_overdue(struct store *s, const struct store_parts *parts, struct store_cursor *c, unsigned most,
+    wall_t now, store_index_fn *show, void *arg, struct err *err)
 {
-	return index_scan(s, after, most, want_overdue, now, show, arg, seen, err);
+	return index_scan(s, parts, c, most, want_overdue, now, show, arg, err);
 }
 
 int
-look_held(struct store *s, uint64_t *after, unsigned most, store_index_fn *show, void *arg,
-    unsigned *seen, struct err *err)
+look_held(struct store *s, const struct store_parts *parts, struct store_cursor *c, unsigned most,
+    store_index_fn *show, void *arg, struct err *err)
 {
-	return index_scan(s, after, most, want_held, 0, show, arg, seen, err);
+	return index_scan(s, parts, c, most, want_held, 0, show, arg, err);
 }
 
 static void
@@ -120,41 +118,43 @@ notice_take(struct bind *b, struct store_notice *n)
 }
 
 int
-look_notices(struct store *s, uint64_t *after, unsigned most, store_notice_fn *show, void *arg,
-    unsigned *seen, struct err *err)
+look_notices(struct store *s, const struct store_parts *parts, struct store_cursor *c, unsigned most,
+    store_notice_fn *show, void *arg, struct err *err)
 {
 	struct bind b = sql(s, SQL_NOTICES);
 	struct store_notice n;
+	unsigned seen = 0;
 	int more;
 
-	arena_reset(&s->texts);
-	*seen = 0;
-	bind_int(&b, (int64_t)*after);
+	bind_int(&b, (int64_t)c->a);
 	bind_int(&b, most);
 	while ((more = sql_row(s, &b, err)) == 1) {
-		++*seen;
+		seen++;
 		notice_take(&b, &n);
-		*after = n.id;
-		show(arg, &n);
+		c->a = n.id;
+		if (parts_has(parts, store_part(n.order_key)))
+			show(arg, &n);
 	}
+	c->end = seen < most;
 	return more;
 }
 
-enum store_result
-look_notice(struct store *s, uint64_t id, store_notice_fn *show, void *arg, struct err *err)
+void
+look_notice(struct store *s, uint64_t id, uint64_t order_key, struct store_notice *n,
+    struct store_done *done)
 {
 	struct bind b = sql(s, SQL_NOTICE);
-	struct store_notice n;
 	int found;
 
-	arena_reset(&s->texts);
+	(void)order_key;
+	round_goes_on(s);
 	bind_int(&b, (int64_t)id);
-	if ((found = sql_row(s, &b, err)) != 1)
-		return found == 0 ? STORE_ABSENT : STORE_FAILED;
-	notice_take(&b, &n);
-	show(arg, &n);
-	sql_end(&b);
-	return STORE_OK;
+	if ((found = sql_row(s, &b, &done->err)) == 1) {
+		notice_take(&b, n);
+		n->url = arena_text(&s->texts, n->url);
+		sql_end(&b);
+	}
+	done->result = found == 1 ? STORE_OK : found == 0 ? STORE_ABSENT : STORE_FAILED;
 }
 
 /* --- one message --- */
@@ -162,9 +162,12 @@ look_notice(struct store *s, uint64_t id, store_notice_fn *show, void *arg, stru
 static int
 flight_answers(struct store *s, uint64_t id, struct store_flight *f, struct err *err)
 {
+	enum { SEGMENTS = 255 };
+	struct store_answer *answers = arena_get(&s->texts, SEGMENTS * sizeof *answers);
 	struct bind b = sql(s, SQL_EVIDENCE_OF);
 	int more;
 
+	f->answers = answers;
 	bind_int(&b, (int64_t)id);
 	bind_int(&b, f->attempt);
 	while ((more = sql_row(s, &b, err)) == 1) {
@@ -173,8 +176,8 @@ flight_answers(struct store *s, uint64_t id, struct store_flight *f, struct err 
 		a.segment = (uint8_t)take_int(&b);
 		a.state = (uint8_t)take_int(&b);
 		a.foreign_id = arena_text(&s->texts, take_text(&b));
-		if (f->answer_count < sizeof f->answers / sizeof *f->answers)
-			f->answers[f->answer_count++] = a;
+		if (f->answer_count < SEGMENTS)
+			answers[f->answer_count++] = a;
 	}
 	return more;
 }
@@ -200,23 +203,16 @@ look_join(struct store *s, uint64_t id, uint16_t attempt, struct receipt_join *j
 	return more;
 }
 
-enum store_result
-look_flight(struct store *s, uint64_t id, uint64_t order_key, struct store_flight *f,
-    struct err *err)
+static enum store_result
+flight_read(struct store *s, uint64_t id, struct store_flight *f, struct err *err)
 {
 	struct bind b = sql(s, SQL_FLIGHT);
 	struct receipt_join join;
 	unsigned flags;
 	int found;
 
-	(void)order_key;
-	arena_reset(&s->texts);
 	if (road_settled(s, err) == -1)
 		return STORE_FAILED;
-	f->id = id;
-	f->body = f->link = f->receipt_id = f->receipt_said = (struct text){ 0 };
-	f->answer_count = 0;
-	f->receipt_state = RECEIPT_NONE;
 	bind_int(&b, (int64_t)id);
 	if ((found = sql_row(s, &b, err)) != 1)
 		return found == 0 ? STORE_ABSENT : STORE_FAILED;
@@ -243,6 +239,16 @@ look_flight(struct store *s, uint64_t id, uint64_t order_key, struct store_fligh
 	return STORE_OK;
 }
 
+void
+look_flight(struct store *s, uint64_t id, uint64_t order_key, struct store_flight *f,
+    struct store_done *done)
+{
+	(void)order_key;
+	round_goes_on(s);
+	*f = (struct store_flight){ .id = id };
+	done->result = flight_read(s, id, f, &done->err);
+}
+
 /* --- look-ups --- */
 
 static void
@@ -258,7 +264,8 @@ view_take(struct store *s, struct bind *b, struct store_view *v)
 	v->expires = take_int(b);
 }
 
-static enum store_result
+/* 1, 0, -1 */
+static int
 view_open(struct store *s, enum sql which, uint64_t id, struct store_view *v, struct err *err)
 {
 	struct bind b = sql(s, which);
@@ -266,15 +273,15 @@ view_open(struct store *s, enum sql which, uint64_t id, struct store_view *v, st
 
 	bind_int(&b, (int64_t)id);
 	if ((found = sql_row(s, &b, err)) != 1)
-		return found == 0 ? STORE_ABSENT : STORE_FAILED;
+		return found;
 	view_take(s, &b, v);
 	v->state = (enum store_state)take_int(&b);
 	v->due = take_int(&b);
 	sql_end(&b);
-	return STORE_OK;
+	return 1;
 }
 
-static enum store_result
+static int
 view_finished(struct store *s, uint64_t id, struct store_view *v, struct err *err)
 {
 	struct bind b = sql(s, SQL_FIND_RESULT);
@@ -282,41 +289,40 @@ view_finished(struct store *s, uint64_t id, struct store_view *v, struct err *er
 
 	bind_int(&b, (int64_t)id);
 	if ((found = sql_row(s, &b, err)) != 1)
-		return found == 0 ? STORE_ABSENT : STORE_FAILED;
+		return found;
 	view_take(s, &b, v);
 	v->state = STATE_FINISHED;
 	v->outcome = (enum store_outcome)take_int(&b);
 	v->code = (uint32_t)take_int(&b);
 	v->finished = take_int(&b);
 	sql_end(&b);
-	return STORE_OK;
+	return 1;
 }
 
-static enum store_result
+static int
 view_read(struct store *s, uint64_t id, struct store_view *v, struct err *err)
 {
-	enum store_result found;
+	int found;
 
 	*v = (struct store_view){ .id = id };
-	if ((found = view_open(s, SQL_FIND_HOT, id, v, err)) != STORE_ABSENT)
+	if ((found = view_open(s, SQL_FIND_HOT, id, v, err)) != 0)
 		return found;
-	if ((found = view_finished(s, id, v, err)) != STORE_ABSENT || s->inbox == 0)
+	if ((found = view_finished(s, id, v, err)) != 0 || s->inbox == 0)
 		return found;
 	return view_open(s, SQL_FIND_INBOX, id, v, err);
 }
 
-enum store_result
-look_find(struct store *s, uint64_t id, struct store_view *v, struct err *err)
+int
+look_find(struct store *s, const struct store_place *p, struct store_view *v, struct err *err)
 {
-	arena_reset(&s->texts);
+	round_goes_on(s);
 	if (road_settled(s, err) == -1)
-		return STORE_FAILED;
-	return view_read(s, id, v, err);
+		return -1;
+	return view_read(s, p->id, v, err);
 }
 
-/* Also asked in the middle of a put, so it leaves the arena alone. */
-enum store_result
-look_find_push_id(struct store *s, struct text account, struct text push_id, uint64_t *id,
+int
+look_find_push_id(struct store *s, struct text account, struct text push_id, struct store_place *p,
     struct err *err)
 {
 	struct bind b = sql(s, SQL_FIND_PUSH_ID);
@@ -325,10 +331,10 @@ look_find_push_id(struct store *s, struct text account, struct text push_id, uin
 	bind_key_text(&b, account);
 	bind_text(&b, push_id);
 	if ((found = sql_row(s, &b, err)) != 1)
-		return found == 0 ? STORE_ABSENT : STORE_FAILED;
-	*id = (uint64_t)take_int(&b);
+		return found;
+	*p = (struct store_place){ .id = (uint64_t)take_int(&b), .part = -1 };
 	sql_end(&b);
-	return STORE_OK;
+	return 1;
 }
 
 /* The next older block that has rows; -1 none. */
@@ -375,7 +381,7 @@ look_find_msisdn(struct store *s, uint64_t order_key, struct text msisdn, unsign
 	uint64_t *ids;
 	int more = 1;
 
-	arena_reset(&s->texts);
+	round_goes_on(s);
 	if (road_settled(s, err) == -1)
 		return -1;
 	ids = arena_get(&s->texts, BLOCK_IDS * sizeof *ids);
@@ -383,7 +389,7 @@ look_find_msisdn(struct store *s, uint64_t order_key, struct text msisdn, unsign
 		if (msisdn_ids(s, block, order_key, ids, BLOCK_IDS, &count, err) == -1)
 			return -1;
 		for (unsigned i = 0; i < count && most > 0; i++) {
-			if (view_read(s, ids[i], &v, err) == STORE_FAILED)
+			if (view_read(s, ids[i], &v, err) == -1)
 				return -1;
 			if (!text_eq(v.msisdn, msisdn))	/* another address with this key */
 				continue;
@@ -394,19 +400,18 @@ look_find_msisdn(struct store *s, uint64_t order_key, struct text msisdn, unsign
 	return more == -1 ? -1 : 0;
 }
 
-enum store_result
-look_find_foreign(struct store *s, struct text domain, struct text foreign_id, uint64_t *id,
+int
+look_find_foreign(struct store *s, struct text domain, struct text foreign_id, struct store_place *p,
     struct err *err)
 {
 	struct bind b = sql(s, SQL_FOREIGN);
 	int found;
 
-	arena_reset(&s->texts);
 	bind_key_text(&b, domain);
 	bind_text(&b, foreign_id);
 	if ((found = sql_row(s, &b, err)) != 1)
-		return found == 0 ? STORE_ABSENT : STORE_FAILED;
-	*id = (uint64_t)take_int(&b);
+		return found;
+	*p = (struct store_place){ .id = (uint64_t)take_int(&b), .part = -1 };
 	sql_end(&b);
-	return STORE_OK;
+	return 1;
 }

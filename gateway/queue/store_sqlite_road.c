@@ -9,11 +9,12 @@
 #include "queue/store_sqlite_inner.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 
 #include "queue/receipt_join.h"
+#include "queue/row.h"
 
 enum { EPOCH = 1 };			/* one node owns all, for ever */
-enum { EARLY_SLACK = 300000 };		/* ms that clocks may differ by */
 
 struct hot {				/* of q, what decides */
 	enum store_state state;
@@ -101,20 +102,17 @@ run_id(struct store *s, enum sql which, uint64_t id, struct err *err)
 
 /* --- put --- */
 
-static enum store_result
-push_id_claim(struct store *s, const struct store_row *row, uint64_t *existing, struct err *err)
+static int
+push_id_put(struct store *s, const struct store_row *row, struct err *err)
 {
 	struct bind b = sql(s, SQL_PUT_PUSH_ID);
-	enum store_result known;
 
 	if (row->push_id.at == NULL)
-		return STORE_OK;
-	if ((known = look_find_push_id(s, row->account, row->push_id, existing, err)) != STORE_ABSENT)
-		return known == STORE_OK ? STORE_EXISTS : known;
+		return 0;
 	bind_key_text(&b, row->account);
 	bind_text(&b, row->push_id);
 	bind_int(&b, (int64_t)row->id);
-	return sql_run(s, &b, err) == -1 ? STORE_FAILED : STORE_OK;
+	return sql_run(s, &b, err);
 }
 
 static int
@@ -168,37 +166,106 @@ msisdn_put(struct store *s, uint64_t id, uint64_t order_key, struct err *err)
 	return sql_run(s, &b, err);
 }
 
-enum store_result
-road_put(struct store *s, uint64_t epoch, const struct store_row *row, uint64_t *existing,
-    struct err *err)
+static int
+inbox_put(struct store *s, const struct store_row *row, struct err *err)
 {
-	enum store_result claimed;
+	struct bind b = sql(s, SQL_INBOX_PUT);
 
-	arena_reset(&s->texts);
-	if (epoch != EPOCH)
-		return STORE_FENCED;
-	if ((claimed = push_id_claim(s, row, existing, err)) != STORE_OK)
-		return claimed;
-	if (body_put(s, row->id, row->body, err) == -1 || hot_put(s, row, err) == -1 ||
-	    msisdn_put(s, row->id, row->order_key, err) == -1)
-		return STORE_FAILED;
-	return STORE_OK;
+	bind_int(&b, (int64_t)row->id);
+	bind_int(&b, (int64_t)store_part(row->order_key));
+	bind_int(&b, clock_wall());
+	bind_int(&b, (int64_t)row->order_key);
+	bind_int(&b, row->klass);
+	bind_int(&b, row->due);
+	bind_int(&b, row->expires);
+	bind_int(&b, row->accepted);
+	bind_text(&b, row->msisdn);
+	bind_text(&b, row->account);
+	bind_text(&b, row->push_id);
+	bind_text(&b, row->smsc);
+	bind_text(&b, row->group);
+	if (sql_run(s, &b, err) == -1)
+		return -1;
+	s->inbox++;
+	return 0;
+}
+
+static bool
+fresh_has(const struct store *s, uint64_t order_key)
+{
+	for (unsigned i = 0; i < s->fresh_count; i++)
+		if (s->fresh[i] == order_key)
+			return true;
+	return false;
+}
+
+static int
+row_put(struct store *s, const struct store_row *in, enum store_put *how, struct err *err)
+{
+	struct store_row row = *in;
+
+	if (fresh_has(s, row.order_key))
+		row.mark = NULL;	/* somebody came before it */
+	*how = row.epoch != EPOCH ? PUT_INBOX : row.mark != NULL ? PUT_MARKED : PUT_WAITING;
+	if (push_id_put(s, &row, err) == -1 || body_put(s, row.id, row.body, err) == -1)
+		return -1;
+	if (row.epoch != EPOCH)
+		return inbox_put(s, &row, err);
+	return hot_put(s, &row, err) == -1 || msisdn_put(s, row.id, row.order_key, err) == -1 ? -1 : 0;
+}
+
+/* Is one of them there already? Then none is put. */
+static enum store_result
+repeats_look(struct store *s, const struct store_submit *sub, struct err *err)
+{
+	enum store_result all = STORE_OK;
+	struct store_place known;
+	int found;
+
+	for (size_t i = 0; i < sub->n; i++) {
+		const struct store_row *row = &sub->rows[i];
+
+		sub->existing[i] = 0;
+		if (row->push_id.at == NULL)
+			continue;
+		if ((found = look_find_push_id(s, row->account, row->push_id, &known, err)) == -1)
+			return STORE_FAILED;
+		if (found == 1) {
+			all = STORE_EXISTS;
+			sub->existing[i] = known.id;
+		}
+		for (size_t n = 0; n < i; n++)
+			if (text_eq(row->push_id, sub->rows[n].push_id) &&
+			    text_eq(row->account, sub->rows[n].account)) {
+				err_set(err, ERR_SYNTAX, "two messages of one submission have the same "
+				    "push-id");
+				return STORE_FAILED;
+			}
+	}
+	return all;
+}
+
+void
+road_submit(struct store *s, const struct store_submit *sub, struct store_done *done)
+{
+	if ((done->result = repeats_look(s, sub, &done->err)) != STORE_OK)
+		return;
+	for (size_t i = 0; i < sub->n; i++)
+		if (row_put(s, &sub->rows[i], &sub->how[i], &done->err) == -1) {
+			done->result = STORE_FAILED;
+			return;
+		}
 }
 
 /* --- mark --- */
 
-enum store_result
-road_mark(struct store *s, uint64_t epoch, uint64_t id, uint64_t order_key,
-    const struct store_mark *mark, struct err *err)
+static enum store_result
+hot_mark(struct store *s, uint64_t id, const struct store_mark *mark, struct err *err)
 {
 	struct bind b = sql(s, SQL_MARK);
 	enum store_result found;
 	struct hot h;
 
-	(void)order_key;
-	arena_reset(&s->texts);
-	if (epoch != EPOCH)
-		return STORE_FENCED;
 	if ((found = hot_read(s, id, &h, err)) != STORE_OK)
 		return found;
 	if (h.state == STATE_AWAITING || h.state == STATE_RIPE)
@@ -216,6 +283,14 @@ road_mark(struct store *s, uint64_t epoch, uint64_t id, uint64_t order_key,
 		return STORE_FAILED;
 	count_move(s, h.state, STATE_SENDING);
 	return STORE_OK;
+}
+
+void
+road_mark(struct store *s, uint64_t epoch, uint64_t id, uint64_t order_key,
+    const struct store_mark *mark, struct store_done *done)
+{
+	(void)order_key;
+	done->result = epoch != EPOCH ? STORE_FENCED : hot_mark(s, id, mark, &done->err);
 }
 
 /* --- evidence --- */
@@ -412,7 +487,7 @@ answer_meet_early(struct store *s, const struct store_settlement *st, struct hot
 		return found;
 	if (early_drop(s, st->domain, a->foreign_id, err) == -1)
 		return -1;
-	if (early.at < h->marked - EARLY_SLACK)
+	if (early.at < h->marked - EARLY_SLACK_MS)
 		return 0;
 	joined->matched = true;
 	return receipt_apply(s, st->id, h, a->segment, &early, joined, err);
@@ -596,21 +671,14 @@ settle_open(struct store *s, struct hot *h, const struct store_settlement *st,
 	return joined->matched || joined->ripe ? joined_finish(s, st->id, h, joined, err) : 0;
 }
 
-enum store_result
-road_settle(struct store *s, uint64_t epoch, const struct store_settlement *st,
-    struct store_joined *joined, struct err *err)
+static enum store_result
+hot_settled(struct store *s, const struct store_settlement *st, struct store_joined *joined,
+    struct err *err)
 {
-	struct store_joined none;
 	enum store_result found;
 	struct hot h;
 	int rc;
 
-	if (joined == NULL)
-		joined = &none;
-	*joined = (struct store_joined){ 0 };
-	arena_reset(&s->texts);
-	if (epoch != EPOCH)
-		return STORE_FENCED;
 	if ((found = hot_read(s, st->id, &h, err)) != STORE_OK)
 		return found;
 	if (st->pending == PENDING_TOLD && (h.state != STATE_AWAITING ||
@@ -621,6 +689,19 @@ road_settle(struct store *s, uint64_t epoch, const struct store_settlement *st,
 	for (unsigned i = 0; rc == 0 && i < st->notice_count; i++)
 		rc = notice_put(s, &st->notices[i], err);
 	return rc == 0 ? STORE_OK : STORE_FAILED;
+}
+
+void
+road_settle(struct store *s, uint64_t epoch, const struct store_settlement *st,
+    struct store_joined *joined, struct store_done *done)
+{
+	struct store_joined none;
+
+	if (joined == NULL)
+		joined = &none;
+	*joined = (struct store_joined){ 0 };
+	round_goes_on(s);
+	done->result = epoch != EPOCH ? STORE_FENCED : hot_settled(s, st, joined, &done->err);
 }
 
 /* --- receipt --- */
@@ -701,23 +782,24 @@ receipt_of_segment(struct store *s, const struct foreign *f, const struct store_
 	return joined_finish(s, f->id, &h, joined, err) == -1 ? STORE_FAILED : STORE_OK;
 }
 
-enum store_result
+void
 road_receipt(struct store *s, const struct store_receipt *r, struct store_joined *joined,
-    struct err *err)
+    struct store_done *done)
 {
-	enum store_result result = STORE_ABSENT;
 	struct foreign f;
 
 	*joined = (struct store_joined){ 0 };
-	arena_reset(&s->texts);
-	switch (foreign_read(s, r->domain, r->foreign_id, &f, err)) {
+	round_goes_on(s);
+	done->result = STORE_ABSENT;
+	switch (foreign_read(s, r->domain, r->foreign_id, &f, &done->err)) {
 	case 1:
-		result = receipt_of_segment(s, &f, r, joined, err);
+		done->result = receipt_of_segment(s, &f, r, joined, &done->err);
 		break;
 	case -1:
-		return STORE_FAILED;
+		done->result = STORE_FAILED;
 	}
-	return result == STORE_ABSENT ? early_keep(s, r, joined, err) : result;
+	if (done->result == STORE_ABSENT)
+		done->result = early_keep(s, r, joined, &done->err);
 }
 
 /* --- cancel and replace --- */
@@ -747,79 +829,45 @@ unsent_read(struct store *s, uint64_t epoch, uint64_t id, struct hot *h, struct 
 	return STORE_FAILED;
 }
 
-enum store_result
+void
 road_cancel(struct store *s, uint64_t epoch, uint64_t id, uint64_t order_key, wall_t at,
-    struct err *err)
+    struct store_done *done)
 {
 	struct store_settlement st = { .id = id, .order_key = order_key, .state = STATE_FINISHED,
 	    .at = at, .outcome = OUTCOME_CANCELLED };
-	enum store_result found;
 	struct hot h;
 
-	arena_reset(&s->texts);
-	if ((found = unsent_read(s, epoch, id, &h, err)) != STORE_OK)
-		return found;
+	if ((done->result = unsent_read(s, epoch, id, &h, &done->err)) != STORE_OK)
+		return;
 	st.attempt = h.attempt;
-	return hot_finish(s, &h, &st, err) == -1 ? STORE_FAILED : STORE_OK;
+	if (hot_finish(s, &h, &st, &done->err) == -1)
+		done->result = STORE_FAILED;
 }
 
-enum store_result
+void
 road_replace(struct store *s, uint64_t epoch, uint64_t id, uint64_t order_key, struct text body,
-    wall_t expires, struct err *err)
+    wall_t expires, struct store_done *done)
 {
 	struct bind hot = sql(s, SQL_REPLACE_HOT), b = sql(s, SQL_REPLACE_BODY);
-	enum store_result found;
 	struct hot h;
 
 	(void)order_key;
-	arena_reset(&s->texts);
-	if ((found = unsent_read(s, epoch, id, &h, err)) != STORE_OK)
-		return found;
+	if ((done->result = unsent_read(s, epoch, id, &h, &done->err)) != STORE_OK)
+		return;
 	bind_int(&b, (int64_t)id);
 	bind_octets(&b, body);
 	bind_int(&hot, (int64_t)id);
 	bind_int(&hot, expires);
-	return sql_run(s, &b, err) == -1 || sql_run(s, &hot, err) == -1 ? STORE_FAILED : STORE_OK;
+	if (sql_run(s, &b, &done->err) == -1 || sql_run(s, &hot, &done->err) == -1)
+		done->result = STORE_FAILED;
 }
 
-/* --- inbox --- */
-
-enum store_result
-road_inbox(struct store *s, const struct store_row *row, struct err *err)
-{
-	struct bind b = sql(s, SQL_INBOX_PUT);
-	enum store_result claimed;
-	uint64_t existing;
-
-	arena_reset(&s->texts);
-	if ((claimed = push_id_claim(s, row, &existing, err)) != STORE_OK)
-		return claimed;
-	if (body_put(s, row->id, row->body, err) == -1)
-		return STORE_FAILED;
-	bind_int(&b, (int64_t)row->id);
-	bind_int(&b, (int64_t)(row->order_key >> 56));
-	bind_int(&b, clock_wall());
-	bind_int(&b, (int64_t)row->order_key);
-	bind_int(&b, row->klass);
-	bind_int(&b, row->due);
-	bind_int(&b, row->expires);
-	bind_int(&b, row->accepted);
-	bind_text(&b, row->msisdn);
-	bind_text(&b, row->account);
-	bind_text(&b, row->push_id);
-	bind_text(&b, row->smsc);
-	bind_text(&b, row->group);
-	if (sql_run(s, &b, err) == -1)
-		return STORE_FAILED;
-	s->inbox++;
-	return STORE_OK;
-}
+/* --- news: what came while its partition was being loaded --- */
 
 static void
 inbox_take(struct store *s, struct bind *b, struct store_row *row)
 {
-	struct text *texts[] = { &row->msisdn, &row->account, &row->push_id, &row->smsc, &row->group,
-	    &row->body };
+	struct text *texts[] = { &row->msisdn, &row->account, &row->push_id, &row->smsc, &row->group };
 
 	*row = (struct store_row){ .id = (uint64_t)take_int(b) };
 	row->order_key = (uint64_t)take_int(b);
@@ -831,67 +879,97 @@ inbox_take(struct store *s, struct bind *b, struct store_row *row)
 		*texts[i] = arena_text(&s->texts, take_text(b));
 }
 
-enum store_result
-road_adopt(struct store *s, uint8_t partition, uint64_t epoch, unsigned most, store_row_fn *show,
-    void *arg, struct err *err)
+static int
+fresh_add(struct store *s, uint64_t order_key, struct err *err)
+{
+	if (s->fresh_count == s->fresh_room) {
+		unsigned room = s->fresh_room > 0 ? 2 * s->fresh_room : 256;
+		uint64_t *fresh = realloc(s->fresh, room * sizeof *fresh);
+
+		if (fresh == NULL)
+			return err_set(err, ERR_STORE, "store: no memory");
+		s->fresh = fresh;
+		s->fresh_room = room;
+	}
+	s->fresh[s->fresh_count++] = order_key;
+	return 0;
+}
+
+static int
+inbox_adopt(struct store *s, const struct store_row *row, store_news_fn *show, void *arg,
+    struct err *err)
+{
+	struct store_news news = { .kind = NEWS_MESSAGE, .message = { .id = row->id,
+	    .order_key = row->order_key, .msisdn = row->msisdn, .account = row->account,
+	    .smsc = row->smsc, .group = row->group, .state = STATE_WAITING, .klass = row->klass,
+	    .due = row->due, .accepted = row->accepted, .expires = row->expires } };
+
+	if (hot_put(s, row, err) == -1 || msisdn_put(s, row->id, row->order_key, err) == -1 ||
+	    run_id(s, SQL_INBOX_DROP, row->id, err) == -1 || fresh_add(s, row->order_key, err) == -1)
+		return -1;
+	s->inbox--;
+	show(arg, &news);
+	return 0;
+}
+
+int
+road_news(struct store *s, const struct store_parts *parts, unsigned most, store_news_fn *show,
+    void *arg, unsigned *seen, struct err *err)
 {
 	struct bind b = sql(s, SQL_INBOX_READ);
 	struct store_row *rows;
 	unsigned n = 0;
 	int more;
 
-	arena_reset(&s->texts);
-	if (epoch != EPOCH)
-		return STORE_FENCED;
+	*seen = 0;
 	if (s->inbox == 0)
-		return STORE_OK;
+		return 0;
+	round_goes_on(s);
 	rows = arena_get(&s->texts, most * sizeof *rows);
-	bind_int(&b, partition);
 	bind_int(&b, most);
 	while ((more = sql_row(s, &b, err)) == 1)
 		inbox_take(s, &b, &rows[n++]);
 	if (more == -1)
-		return STORE_FAILED;
-	for (unsigned i = 0; i < n; i++) {
-		if (hot_put(s, &rows[i], err) == -1 ||
-		    msisdn_put(s, rows[i].id, rows[i].order_key, err) == -1 ||
-		    run_id(s, SQL_INBOX_DROP, rows[i].id, err) == -1)
-			return STORE_FAILED;
-		s->inbox--;
-		show(arg, &rows[i]);
-	}
-	return STORE_OK;
+		return -1;
+	for (*seen = 0; *seen < n; ++*seen)
+		if (parts_has(parts, store_part(rows[*seen].order_key)) &&
+		    inbox_adopt(s, &rows[*seen], show, arg, err) == -1)
+			return -1;
+	return 0;
 }
 
 /* --- notices --- */
 
-enum store_result
-road_notice_done(struct store *s, uint64_t id, uint64_t order_key, struct err *err)
+static void
+notice_changed(struct store *s, struct bind *b, struct store_done *done)
 {
-	(void)order_key;
-	arena_reset(&s->texts);
-	if (run_id(s, SQL_NOTICE_DONE, id, err) == -1)
-		return STORE_FAILED;
-	if (sqlite3_changes(s->db) == 0)
-		return STORE_ABSENT;
-	s->counts.notices--;
-	return STORE_OK;
+	done->result = sql_run(s, b, &done->err) == -1 ? STORE_FAILED :
+	    sqlite3_changes(s->db) == 0 ? STORE_ABSENT : STORE_OK;
 }
 
-enum store_result
+void
+road_notice_done(struct store *s, uint64_t id, uint64_t order_key, struct store_done *done)
+{
+	struct bind b = sql(s, SQL_NOTICE_DONE);
+
+	(void)order_key;
+	bind_int(&b, (int64_t)id);
+	notice_changed(s, &b, done);
+	if (done->result == STORE_OK)
+		s->counts.notices--;
+}
+
+void
 road_notice_later(struct store *s, uint64_t id, uint64_t order_key, uint16_t tries, wall_t due,
-    struct err *err)
+    struct store_done *done)
 {
 	struct bind b = sql(s, SQL_NOTICE_LATER);
 
 	(void)order_key;
-	arena_reset(&s->texts);
 	bind_int(&b, (int64_t)id);
 	bind_int(&b, tries);
 	bind_int(&b, due);
-	if (sql_run(s, &b, err) == -1)
-		return STORE_FAILED;
-	return sqlite3_changes(s->db) == 0 ? STORE_ABSENT : STORE_OK;
+	notice_changed(s, &b, done);
 }
 
 /* --- purge --- */
@@ -944,7 +1022,7 @@ road_purge(struct store *s, wall_t before, unsigned most, unsigned *gone, struct
 	int more;
 
 	*gone = 0;
-	arena_reset(&s->texts);
+	round_goes_on(s);
 	if (road_settled(s, err) == -1)
 		return -1;
 	f = arena_get(&s->texts, most * sizeof *f);

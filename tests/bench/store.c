@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "queue/store.h"
+#include "tests/unit/store_calls.h"
 
 struct bench {
 	const struct store_driver *d;
@@ -67,6 +67,7 @@ commit(struct bench *b)
 {
 	struct err err = { 0 };
 
+	must(b->d->flush(b->s, &err) == 0, "flush", &err);
 	must(b->d->commit(b->s, &err) == COMMIT_DONE, "commit", &err);
 }
 
@@ -92,7 +93,7 @@ put(struct bench *b, uint64_t id, bool marked)
 
 	row.msisdn = (struct text){ msisdn, (size_t)snprintf(msisdn, sizeof msisdn, "+3584%08u",
 	    (unsigned)(row.order_key >> 40)) };
-	must(b->d->put(b->s, 1, &row, &existing, &err) == STORE_OK, "put", &err);
+	must(call_put(b->d, b->s, OURS, &row, &existing, &err) == STORE_OK, "put", &err);
 }
 
 static void
@@ -104,7 +105,7 @@ finish(struct bench *b, uint64_t id, const struct store_notice *notice)
 	struct store_joined joined;
 	struct err err = { 0 };
 
-	must(b->d->settle(b->s, 1, &st, &joined, &err) == STORE_OK, "settle", &err);
+	must(call_settle(b->d, b->s, OURS, &st, &joined, &err) == STORE_OK, "settle", &err);
 }
 
 /* Puts of one batch share the transaction with the settlements of the former one. */
@@ -149,7 +150,7 @@ await(struct bench *b, uint64_t id)
 
 	answer.foreign_id = (struct text){ foreign,
 	    (size_t)snprintf(foreign, sizeof foreign, "%" PRIx64, id * 2654435761u) };
-	must(b->d->settle(b->s, 1, &st, &joined, &err) == STORE_OK, "settle", &err);
+	must(call_settle(b->d, b->s, OURS, &st, &joined, &err) == STORE_OK, "settle", &err);
 }
 
 static void
@@ -164,7 +165,7 @@ receive(struct bench *b, uint64_t id)
 
 	r.foreign_id = (struct text){ foreign,
 	    (size_t)snprintf(foreign, sizeof foreign, "%" PRIx64, id * 2654435761u) };
-	must(b->d->receipt(b->s, &r, &joined, &err) == STORE_OK && joined.ripe, "receipt", &err);
+	must(call_receipt(b->d, b->s, &r, &joined, &err) == STORE_OK && joined.ripe, "receipt", &err);
 	finish(b, id, &notice);
 }
 
@@ -173,7 +174,7 @@ notice_done(struct bench *b, uint64_t id)
 {
 	struct err err = { 0 };
 
-	must(b->d->notice_done(b->s, id, 0, &err) == STORE_OK, "notice_done", &err);
+	must(call_notice_done(b->d, b->s, id, 0, &err) == STORE_OK, "notice_done", &err);
 }
 
 /* Five stations, one batch further in every transaction. */
@@ -206,7 +207,7 @@ open_store(struct bench *b)
 {
 	struct err err = { 0 };
 
-	b->s = b->d->open(&b->conf, &err);
+	b->s = call_open(b->d, &b->conf, &err);
 	must(b->s != NULL, "open", &err);
 }
 
@@ -224,7 +225,7 @@ run(const struct store_driver *d, const char *path, const char *name,
 	printf("%-7s %-6s %5u %9.0f lives/s %7.1f us CPU a life\n", d->name, name, batch,
 	    n / (to.wall - from.wall), (to.cpu - from.cpu) * 1e6 / n);
 	fflush(stdout);
-	d->close(&b.s);
+	d->close(&b.s, true);
 	unlink(path);
 }
 
@@ -247,17 +248,17 @@ scan(struct bench *b)
 {
 	struct clock from = clock_read(), slice, to;
 	double longest = 0;
-	unsigned shown = 0, seen;
-	uint64_t after = 0;
+	unsigned shown = 0;
+	struct store_cursor at = { 0 };
 	struct err err = { 0 };
 
 	do {
 		slice = clock_read();
-		must(b->d->load(b->s, &after, 20000, count_one, &shown, &seen, &err) == 0, "load", &err);
+		must(b->d->load(b->s, &every_part, &at, 20000, count_one, &shown, &err) == 0, "load", &err);
 		to = clock_read();
 		if (to.wall - slice.wall > longest)
 			longest = to.wall - slice.wall;
-	} while (seen == 20000);
+	} while (!at.end);
 	printf("%-7s load %u rows in %.2f s, the longest slice of 20000 %.1f ms\n", b->d->name, shown,
 	    to.wall - from.wall, longest * 1e3);
 }
@@ -285,7 +286,7 @@ million(const struct store_driver *d, const char *path, unsigned rows)
 	printf("%-7s put %u rows: %.1f us CPU a row\n", d->name, rows, (to.cpu - from.cpu) * 1e6 / rows);
 	from = clock_read();
 	if (d == &store_sqlite) {
-		d->close(&b.s);
+		d->close(&b.s, true);
 		open_store(&b);
 	}
 	to = clock_read();
@@ -314,7 +315,7 @@ million(const struct store_driver *d, const char *path, unsigned rows)
 	} while (gone > 0);
 	to = clock_read();
 	printf("%-7s purge %u rows: %.1f us CPU a row\n", d->name, all, (to.cpu - from.cpu) * 1e6 / all);
-	d->close(&b.s);
+	d->close(&b.s, true);
 	unlink(path);
 }
 

@@ -102,17 +102,22 @@ def verdict(load, folder, label):
         ours = [s for s in first if s in set(sent)]
         same(ours, sorted(ours), f"{label}: order at {number}")
     for number in load.papers:
-        numbers = {t[t[0]] for t in came[number] if len(t) > 12}    # last octet of the header: the segment's number
-        totals = {t[t[0] - 1] for t in came[number] if len(t) > 12}
-        check(totals and len(numbers) == max(totals), f"{label}: document to {number} is not whole: {numbers} of {totals}")
+        check(whole(came[number]), f"{label}: document to {number} is not whole: {[t[:12].hex() for t in came[number]]}")
     return duplicates
+
+
+def whole(segments):
+    """All segments of a document are there."""
+    numbers = {t[t[0]] for t in segments if len(t) > 12}    # last octet of the header: the segment's number
+    totals = {t[t[0] - 1] for t in segments if len(t) > 12}
+    return bool(totals) and len(numbers) == max(totals)
 
 
 def settled(load, folder):
     def there():
         came = recorded(folder)
         return all(s in set(sequences(came[n])) for n, sent in load.accepted.items() for s in sent) and \
-            all(came[n] for n in load.papers)
+            all(whole(came[n]) for n in load.papers)
     return there
 
 

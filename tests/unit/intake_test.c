@@ -50,9 +50,9 @@ static struct {					/* the last answer */
 } answer;
 
 static void
-stored(void *arg, struct message **taken, uint64_t key, bool marked)
+stored(void *arg, struct message **taken, uint64_t key, bool offered, bool marked)
 {
-	(void)arg, (void)key, (void)marked;
+	(void)arg, (void)key, (void)offered, (void)marked;
 	assert_true(got_count < MOST);
 	got[got_count++] = *taken;
 	*taken = NULL;
@@ -80,7 +80,9 @@ loaded(void *arg, const struct store_index *rows, size_t n, bool end)
 static void
 loaded_notices(void *arg, const struct store_notice *rows, size_t n, bool end)
 {
-	(void)arg, (void)rows, (void)n, (void)end;
+	(void)arg, (void)rows, (void)n;
+	if (end)
+		loop_stop(loop);
 }
 
 static void
@@ -145,6 +147,7 @@ setup(void **state)
 	assert_non_null(queue);
 	queue_owner_set(queue, &owner, NULL);
 	queue_start(queue);
+	loop_run(loop);			/* until it is loaded */
 	intake = intake_new(loop, queue, &links, &c, &err);
 	assert_non_null(intake);
 	findings_free(&findings);

@@ -26,6 +26,7 @@
 #include "io/loop.h"
 #include "push/msisdn.h"
 #include "queue/queue.h"
+#include "store_calls.h"
 
 enum { ROUNDS = 12, LONGEST_MS = 120, OF_A_BATCH = 20, FIRST_ID = 1 };
 
@@ -157,7 +158,7 @@ plan_put(struct store *s, uint64_t id)
 	row.body = (struct text){ body, 100 + id % 800 };
 	row.push_id = (struct text){ push_id,
 	    (size_t)snprintf(push_id, sizeof push_id, "p%" PRIu64, id) };
-	must(store_sqlite.put(s, 1, &row, &existing, &err) == STORE_OK);
+	must(call_put(&store_sqlite, s, OURS, &row, &existing, &err) == STORE_OK);
 }
 
 static void
@@ -182,7 +183,7 @@ plan_settle(struct store *s, uint64_t id, unsigned i)
 		st.notices = &notice;
 		st.notice_count = 1;
 	}
-	must(store_sqlite.settle(s, 1, &st, &joined, &err) == STORE_OK);
+	must(call_settle(&store_sqlite, s, OURS, &st, &joined, &err) == STORE_OK);
 }
 
 static void
@@ -196,20 +197,20 @@ plan_end(struct store *s, uint64_t id, unsigned i)
 	struct err err = { 0 };
 
 	if (i % 3 == 0)
-		must(store_sqlite.notice_done(s, id, id << 40, &err) == STORE_OK);
+		must(call_notice_done(&store_sqlite, s, id, id << 40, &err) == STORE_OK);
 	if (i % 3 != 1)
 		return;
 	r.foreign_id = (struct text){ foreign,
 	    (size_t)snprintf(foreign, sizeof foreign, "f%" PRIu64, id) };
-	must(store_sqlite.receipt(s, &r, &joined, &err) == STORE_OK && joined.ripe);
-	must(store_sqlite.settle(s, 1, &st, &joined, &err) == STORE_OK);
+	must(call_receipt(&store_sqlite, s, &r, &joined, &err) == STORE_OK && joined.ripe);
+	must(call_settle(&store_sqlite, s, OURS, &st, &joined, &err) == STORE_OK);
 }
 
 static void
 child_by_plan(struct fixture *f, int fd)
 {
 	struct err err = { 0 };
-	struct store *s = store_sqlite.open(&f->conf, &err);
+	struct store *s = call_open(&store_sqlite, &f->conf, &err);
 	uint64_t batch = 0;
 
 	must(s != NULL && store_sqlite.last_batch(s, &batch, &err) == 0);
@@ -223,6 +224,7 @@ child_by_plan(struct fixture *f, int fd)
 				plan_settle(s, plan_id(batch - 1, i), i);
 			plan_put(s, plan_id(batch, i));
 		}
+		must(store_sqlite.flush(s, &err) == 0);
 		must(store_sqlite.commit(s, &err) == COMMIT_DONE);
 		child_says(fd, batch);
 	}
@@ -241,20 +243,20 @@ check_plan(struct store *s, uint64_t now)
 		for (unsigned i = 0; i < OF_A_BATCH; i++) {
 			enum store_state state = plan_state(batch, now, i);
 
-			if (store_sqlite.find(s, plan_id(batch, i), &v, &err) != STORE_OK)
+			if (call_find(&store_sqlite, s, plan_id(batch, i), &v, &err) != STORE_OK)
 				fail_msg("batch %" PRIu64 " of %" PRIu64 ": message %u is lost", batch, now, i);
 			if (v.state != state)
 				fail_msg("batch %" PRIu64 " of %" PRIu64 ": message %u is in state %d, not %d",
 				    batch, now, i, v.state, state);
 			snprintf(push_id, sizeof push_id, "p%" PRIu64, plan_id(batch, i));
-			assert_int_equal(store_sqlite.find_push_id(s, TEXT("a"), text_of(push_id), &id,
+			assert_int_equal(call_find_push_id(&store_sqlite, s, TEXT("a"), text_of(push_id), &id,
 			    &err), STORE_OK);
 			want.waiting += state == STATE_WAITING;
 			want.sending += state == STATE_SENDING;
 			want.awaiting += state == STATE_AWAITING;
 			want.notices += i % 3 == 0 && batch + 1 == now;
 		}
-	assert_int_equal(store_sqlite.find(s, plan_id(now + 1, 0), &v, &err), STORE_ABSENT);
+	assert_int_equal(call_find(&store_sqlite, s, plan_id(now + 1, 0), &v, &err), STORE_ABSENT);
 	assert_int_equal(store_sqlite.counts(s, &got, &err), 0);
 	assert_memory_equal(&got, &want, sizeof got);
 }
@@ -273,14 +275,14 @@ test_store(void **state)
 
 		n = run_and_kill(f, child_by_plan, said, sizeof said / sizeof *said);
 		assert_true(n > 0 && said[n - 1] > last);
-		s = store_sqlite.open(&f->conf, &err);
+		s = call_open(&store_sqlite, &f->conf, &err);
 		if (s == NULL)
 			fail_msg("round %u: %s", round, err.text);
 		assert_int_equal(store_sqlite.last_batch(s, &last, &err), 0);
 		/* what was reported is in; one more may be, whole */
 		assert_true(last == said[n - 1] || last == said[n - 1] + 1);
 		check_plan(s, last);
-		store_sqlite.close(&s);
+		store_sqlite.close(&s, true);
 	}
 }
 
@@ -345,7 +347,7 @@ test_queue(void **state)
 	for (unsigned round = 0; round < ROUNDS; round++) {
 		size_t n = run_and_kill(f, child_with_queue, said, sizeof said / sizeof *said);
 		struct err err = { 0 };
-		struct store *s = store_sqlite.open(&f->conf, &err);
+		struct store *s = call_open(&store_sqlite, &f->conf, &err);
 		struct store_view v;
 
 		if (s == NULL)
@@ -354,13 +356,13 @@ test_queue(void **state)
 		for (size_t i = 0; i < n; i++) {
 			assert_true(said[i] > highest);		/* no id comes twice, in order of commits */
 			highest = said[i];
-			if (store_sqlite.find(s, said[i], &v, &err) != STORE_OK)
+			if (call_find(&store_sqlite, s, said[i], &v, &err) != STORE_OK)
 				fail_msg("round %u: message %" PRIu64 " was accepted and is lost", round,
 				    said[i]);
 			assert_true(v.state == STATE_WAITING || (v.state == STATE_FINISHED &&
 			    said[i] % 2 == 0));
 		}
-		store_sqlite.close(&s);
+		store_sqlite.close(&s, true);
 	}
 }
 

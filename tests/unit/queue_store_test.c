@@ -21,8 +21,8 @@
 #include <unistd.h>
 
 #include "base/buf.h"
-#include "queue/store.h"
 #include "queue/store_sqlite.h"
+#include "store_calls.h"
 
 enum { HOUR = 3600 * 1000 };
 
@@ -58,7 +58,7 @@ fixture_open(struct fixture *f)
 {
 	struct err err = { 0 };
 
-	f->s = f->d->open(&f->conf, &err);
+	f->s = call_open(f->d, &f->conf, &err);
 	if (f->s == NULL)
 		fail_err("open", &err);
 }
@@ -97,7 +97,7 @@ teardown(void **state)
 {
 	struct fixture *f = *state;
 
-	f->d->close(&f->s);
+	f->d->close(&f->s, true);
 	remove_all(f->dir);
 	free(f);
 	return 0;
@@ -117,6 +117,8 @@ commit(struct fixture *f)
 {
 	struct err err = { 0 };
 
+	if (f->d->flush(f->s, &err) == -1)
+		fail_err("flush", &err);
 	if (f->d->commit(f->s, &err) != COMMIT_DONE)
 		fail_err("commit", &err);
 }
@@ -126,7 +128,7 @@ reopen(struct fixture *f)
 {
 	if (!f->tested->lasting)
 		return;
-	f->d->close(&f->s);
+	f->d->close(&f->s, true);
 	fixture_open(f);
 }
 
@@ -152,7 +154,7 @@ put_row(struct fixture *f, const struct store_row *row)
 {
 	uint64_t existing = 0;
 	struct err err = { 0 };
-	enum store_result r = f->d->put(f->s, 1, row, &existing, &err);
+	enum store_result r = call_put(f->d, f->s, OURS, row, &existing, &err);
 
 	if (r == STORE_FAILED)
 		fail_err("put", &err);
@@ -175,7 +177,7 @@ mark_id(struct fixture *f, uint64_t id, uint16_t attempt)
 	struct err err = { 0 };
 
 	mark.attempt = attempt;
-	ok(f->d->mark(f->s, 1, id, plain.order_key, &mark, &err), &err);
+	ok(call_mark(f->d, f->s, OURS, id, plain.order_key, &mark, &err), &err);
 }
 
 static struct store_joined
@@ -184,7 +186,7 @@ settle(struct fixture *f, const struct store_settlement *st)
 	struct store_joined joined;
 	struct err err = { 0 };
 
-	ok(f->d->settle(f->s, 1, st, &joined, &err), &err);
+	ok(call_settle(f->d, f->s, OURS, st, &joined, &err), &err);
 	return joined;
 }
 
@@ -196,7 +198,7 @@ receipt(struct fixture *f, const char *foreign_id, uint8_t state, wall_t at)
 	struct store_joined joined;
 	struct err err = { 0 };
 
-	ok(f->d->receipt(f->s, &r, &joined, &err), &err);
+	ok(call_receipt(f->d, f->s, &r, &joined, &err), &err);
 	return joined;
 }
 
@@ -214,7 +216,7 @@ view(struct fixture *f, uint64_t id)
 	struct store_view v;
 	struct err err = { 0 };
 
-	ok(f->d->find(f->s, id, &v, &err), &err);
+	ok(call_find(f->d, f->s, id, &v, &err), &err);
 	return v;
 }
 
@@ -323,8 +325,8 @@ test_rollback_leaves_nothing(void **state)
 
 	assert_int_equal(state_of(f, 1), STATE_WAITING);
 	assert_int_equal(state_of(f, 2), STATE_AWAITING);
-	assert_int_equal(f->d->find(f->s, 3, &v, &err), STORE_ABSENT);
-	assert_int_equal(f->d->find_push_id(f->s, TEXT("alice"), TEXT("mine"), &id, &err),
+	assert_int_equal(call_find(f->d, f->s, 3, &v, &err), STORE_ABSENT);
+	assert_int_equal(call_find_push_id(f->d, f->s, TEXT("alice"), TEXT("mine"), &id, &err),
 	    STORE_ABSENT);
 	assert_int_equal(counts(f).waiting, 1);
 	assert_int_equal(counts(f).awaiting, 1);
@@ -385,33 +387,40 @@ test_ids_never_come_again(void **state)
 }
 
 static void
-test_leases_and_fence(void **state)
+test_claim_and_fence(void **state)
 {
 	struct fixture *f = *state;
-	struct store_lease leases[STORE_PARTITIONS];
-	struct store_settlement st = { .id = 1, .state = STATE_WAITING };
+	struct store_settlement st = { .id = 1, .order_key = plain.order_key, .state = STATE_WAITING };
 	struct store_row row = plain;
+	struct store_parts part = { { 0 } }, got;
 	struct err err = { 0 };
 	uint64_t existing, stale;
+	enum store_put how;
 
-	assert_int_equal(f->d->leases(f->s, leases, &err), 0);
-	for (unsigned i = 0; i < STORE_PARTITIONS; i++) {
-		assert_int_equal(leases[i].partition, i);
-		assert_true(leases[i].epoch > 0);
-	}
-	stale = leases[0x42].epoch + 1;
+	for (unsigned i = 0; i < STORE_PARTITIONS; i++)
+		assert_true(f->d->epoch(f->s, i) > 0);
+	stale = f->d->epoch(f->s, 0x42) + 1;
 	begin(f);
 	put_id(f, 1);
 	row.id = 2;
-	assert_int_equal(f->d->put(f->s, stale, &row, &existing, &err), STORE_FENCED);
-	assert_int_equal(f->d->mark(f->s, stale, 1, row.order_key, &mark1, &err), STORE_FENCED);
-	assert_int_equal(f->d->settle(f->s, stale, &st, NULL, &err), STORE_FENCED);
-	assert_int_equal(f->d->cancel(f->s, stale, 1, row.order_key, 5, &err), STORE_FENCED);
-	assert_int_equal(f->d->replace(f->s, stale, 1, row.order_key, TEXT("x"), 5, &err), STORE_FENCED);
-	assert_int_equal(f->d->adopt(f->s, 0x42, stale, 5, NULL, NULL, &err), STORE_FENCED);
+	row.epoch = stale;			/* not ours: it goes to who owns it */
+	row.mark = &mark1;
+	ok(call_submit(f->d, f->s, &row, 1, &existing, &how, &err), &err);
+	assert_int_equal(how, PUT_INBOX);
+	assert_int_equal(call_mark(f->d, f->s, stale, 1, row.order_key, &mark1, &err), STORE_FENCED);
+	assert_int_equal(call_settle(f->d, f->s, stale, &st, NULL, &err), STORE_FENCED);
+	assert_int_equal(call_cancel(f->d, f->s, stale, 1, row.order_key, 5, &err), STORE_FENCED);
+	assert_int_equal(call_replace(f->d, f->s, stale, 1, row.order_key, TEXT("x"), 5, &err), STORE_FENCED);
 	commit(f);
 	assert_int_equal(state_of(f, 1), STATE_WAITING);
 	assert_int_equal(counts(f).waiting, 1);
+	parts_set(&part, 0x42, true);
+	assert_int_equal(f->d->release(f->s, &part, &err), 0);
+	assert_int_equal(f->d->epoch(f->s, 0x42), 0);
+	assert_true(f->d->epoch(f->s, 0x43) > 0);
+	assert_int_equal(f->d->claim(f->s, &part, &got, &err), 0);
+	assert_memory_equal(&got, &part, sizeof got);
+	assert_true(f->d->epoch(f->s, 0x42) >= stale - 1);
 }
 
 /* --- put --- */
@@ -430,7 +439,7 @@ test_put_marked(void **state)
 	commit(f);
 	reopen(f);
 	assert_int_equal(counts(f).sending, 1);
-	ok(f->d->flight(f->s, 1, row.order_key, &flight, &err), &err);
+	ok(call_flight(f->d, f->s, 1, row.order_key, &flight, &err), &err);
 	assert_int_equal(flight.state, STATE_SENDING);
 	assert_int_equal(flight.attempt, 1);
 	assert_int_equal(flight.reference, 77);
@@ -451,13 +460,13 @@ test_push_ids(void **state)
 	begin(f);
 	assert_int_equal(put_row(f, &row), STORE_OK);
 	row.id = 2;
-	assert_int_equal(f->d->put(f->s, 1, &row, &id, &err), STORE_EXISTS);	/* in one transaction */
+	assert_int_equal(call_put(f->d, f->s, OURS, &row, &id, &err), STORE_EXISTS);	/* in one transaction */
 	assert_int_equal(id, 1);
 	commit(f);
 	reopen(f);
 	begin(f);
 	id = 0;
-	assert_int_equal(f->d->put(f->s, 1, &row, &id, &err), STORE_EXISTS);	/* and in the next */
+	assert_int_equal(call_put(f->d, f->s, OURS, &row, &id, &err), STORE_EXISTS);	/* and in the next */
 	assert_int_equal(id, 1);
 	row.account = TEXT("bob");		/* push-ids belong to an account */
 	assert_int_equal(put_row(f, &row), STORE_OK);
@@ -465,11 +474,11 @@ test_push_ids(void **state)
 	row.account = (struct text){ 0 };
 	assert_int_equal(put_row(f, &row), STORE_OK);
 	commit(f);
-	ok(f->d->find_push_id(f->s, TEXT("bob"), TEXT("order-7"), &id, &err), &err);
+	ok(call_find_push_id(f->d, f->s, TEXT("bob"), TEXT("order-7"), &id, &err), &err);
 	assert_int_equal(id, 2);
-	ok(f->d->find_push_id(f->s, (struct text){ 0 }, TEXT("order-7"), &id, &err), &err);
+	ok(call_find_push_id(f->d, f->s, (struct text){ 0 }, TEXT("order-7"), &id, &err), &err);
 	assert_int_equal(id, 3);
-	assert_int_equal(f->d->find_push_id(f->s, TEXT("bob"), TEXT("order-8"), &id, &err),
+	assert_int_equal(call_find_push_id(f->d, f->s, TEXT("bob"), TEXT("order-8"), &id, &err),
 	    STORE_ABSENT);
 	assert_text(view(f, 1).push_id, "order-7");
 }
@@ -483,14 +492,14 @@ test_mark_rules(void **state)
 	struct err err = { 0 };
 
 	begin(f);
-	assert_int_equal(f->d->mark(f->s, 1, 4711, 0, &mark1, &err), STORE_ABSENT);
+	assert_int_equal(call_mark(f->d, f->s, OURS, 4711, 0, &mark1, &err), STORE_ABSENT);
 	put_id(f, 1);
 	mark_id(f, 1, 1);
 	assert_int_equal(state_of(f, 1), STATE_SENDING);
 	await(f, 1, 1, (const char *const[]){ "f1" });
-	assert_int_equal(f->d->mark(f->s, 1, 1, plain.order_key, &mark1, &err), STORE_TOO_LATE);
+	assert_int_equal(call_mark(f->d, f->s, OURS, 1, plain.order_key, &mark1, &err), STORE_TOO_LATE);
 	finish(f, 1, 100);
-	assert_int_equal(f->d->mark(f->s, 1, 1, plain.order_key, &mark1, &err), STORE_ABSENT);
+	assert_int_equal(call_mark(f->d, f->s, OURS, 1, plain.order_key, &mark1, &err), STORE_ABSENT);
 	commit(f);
 }
 
@@ -516,11 +525,11 @@ test_finish(void **state)
 	assert_int_equal(v.attempt, 1);
 	assert_text(v.link, "0/vf1");
 	assert_text(v.msisdn, "+358401");
-	assert_int_equal(f->d->flight(f->s, 1, plain.order_key, &flight, &err), STORE_ABSENT);
+	assert_int_equal(call_flight(f->d, f->s, 1, plain.order_key, &flight, &err), STORE_ABSENT);
 	assert_null(flight.body.at);
 	assert_int_equal(counts(f).sending, 0);
 	begin(f);		/* a settlement that comes twice changes nothing */
-	assert_int_equal(f->d->settle(f->s, 1, &(struct store_settlement){ .id = 1,
+	assert_int_equal(call_settle(f->d, f->s, OURS, &(struct store_settlement){ .id = 1,
 	    .state = STATE_WAITING }, NULL, &err), STORE_ABSENT);
 	commit(f);
 	assert_int_equal(state_of(f, 1), STATE_FINISHED);
@@ -550,7 +559,7 @@ test_partial_evidence(void **state)
 	settle(f, &st);
 	commit(f);
 	reopen(f);
-	ok(f->d->flight(f->s, 1, plain.order_key, &flight, &err), &err);
+	ok(call_flight(f->d, f->s, 1, plain.order_key, &flight, &err), &err);
 	assert_int_equal(flight.state, STATE_WAITING);
 	assert_int_equal(flight.segments, 2);
 	assert_int_equal(flight.answer_count, 2);
@@ -601,7 +610,7 @@ test_new_attempt(void **state)
 	settle(f, &st);
 	mark_id(f, 1, 2);		/* another link: all of it again */
 	commit(f);
-	ok(f->d->flight(f->s, 1, plain.order_key, &flight, &err), &err);
+	ok(call_flight(f->d, f->s, 1, plain.order_key, &flight, &err), &err);
 	assert_int_equal(flight.attempt, 2);
 	assert_int_equal(flight.answer_count, 0);	/* evidence of the open attempt only */
 	begin(f);
@@ -615,10 +624,10 @@ test_new_attempt(void **state)
 	st.new_attempt = true;
 	settle(f, &st);
 	commit(f);
-	assert_int_equal(f->d->find_foreign(f->s, TEXT("dom"), TEXT("old1"), &id, &err), STORE_ABSENT);
-	ok(f->d->find_foreign(f->s, TEXT("dom"), TEXT("new1"), &id, &err), &err);
+	assert_int_equal(call_find_foreign(f->d, f->s, TEXT("dom"), TEXT("old1"), &id, &err), STORE_ABSENT);
+	ok(call_find_foreign(f->d, f->s, TEXT("dom"), TEXT("new1"), &id, &err), &err);
 	assert_int_equal(id, 1);
-	ok(f->d->flight(f->s, 1, plain.order_key, &flight, &err), &err);
+	ok(call_flight(f->d, f->s, 1, plain.order_key, &flight, &err), &err);
 	assert_int_equal(flight.answer_count, 1);
 	assert_text(flight.answers[0].foreign_id, "new1");
 }
@@ -722,7 +731,7 @@ test_receipt_tells_the_owner(void **state)
 	commit(f);
 	reopen(f);		/* a crash here: the owner finds the decision again */
 	assert_int_equal(counts(f).awaiting, 1);
-	ok(f->d->flight(f->s, 1, plain.order_key, &flight, &err), &err);
+	ok(call_flight(f->d, f->s, 1, plain.order_key, &flight, &err), &err);
 	assert_int_equal(flight.state, STATE_RIPE);
 	assert_int_equal(flight.receipt_state, RECEIPT_FAILED);
 	assert_text(flight.receipt_id, "f2");
@@ -740,32 +749,32 @@ test_pending_is_told_once(void **state)
 	static struct store_flight flight;
 	struct loaded l = { 0 };
 	struct err err = { 0 };
-	uint64_t after = 0;
-	unsigned seen;
+	struct store_cursor at = { 0 };
 
 	begin(f);
 	put_id(f, 1);
 	mark_id(f, 1, 1);
 	await(f, 1, 2, (const char *const[]){ "f1", "f2" });
-	assert_int_equal(f->d->settle(f->s, 1, &told, NULL, &err), STORE_TOO_LATE);	/* of what? */
+	assert_int_equal(call_settle(f->d, f->s, OURS, &told, NULL, &err), STORE_TOO_LATE);	/* of what? */
 	assert_true(receipt(f, "f1", RECEIPT_PENDING, 5000).first_pending);
 	commit(f);
 	reopen(f);
-	assert_int_equal(f->d->overdue(f->s, &after, 10, 5000, loaded_one, &l, &seen, &err), 0);
+	assert_int_equal(f->d->overdue(f->s, &every_part, &at, 10, 5000, loaded_one, &l, &err), 0);
 	assert_int_equal(l.n, 1);
 	assert_true(l.rows[0].pending);
 	assert_int_equal(l.rows[0].state, STATE_AWAITING);
-	ok(f->d->flight(f->s, 1, plain.order_key, &flight, &err), &err);
+	ok(call_flight(f->d, f->s, 1, plain.order_key, &flight, &err), &err);
 	assert_int_equal(flight.receipt_state, RECEIPT_PENDING);
 	assert_text(flight.receipt_id, "f1");
 	assert_text(flight.receipt_said, "stat:DELIVRD");
 	begin(f);
 	settle(f, &told);
-	assert_int_equal(f->d->settle(f->s, 1, &told, NULL, &err), STORE_TOO_LATE);	/* again */
+	assert_int_equal(call_settle(f->d, f->s, OURS, &told, NULL, &err), STORE_TOO_LATE);	/* again */
 	assert_false(receipt(f, "f2", RECEIPT_PENDING, 5000).first_pending);
 	commit(f);
-	after = l.n = 0;
-	assert_int_equal(f->d->overdue(f->s, &after, 10, 5000, loaded_one, &l, &seen, &err), 0);
+	at = (struct store_cursor){ 0 };
+	l.n = 0;
+	assert_int_equal(f->d->overdue(f->s, &every_part, &at, 10, 5000, loaded_one, &l, &err), 0);
 	assert_int_equal(l.n, 0);
 	begin(f);
 	put_id(f, 2);		/* nobody wants to hear of this one */
@@ -863,9 +872,9 @@ test_foreign_id_reused(void **state)
 	await(f, 1, 1, (const char *const[]){ "same" });
 	await(f, 2, 1, (const char *const[]){ "same" });
 	finish(f, 1, 100);
-	ok(f->d->find_foreign(f->s, TEXT("dom"), TEXT("same"), &id, &err), &err);
+	ok(call_find_foreign(f->d, f->s, TEXT("dom"), TEXT("same"), &id, &err), &err);
 	assert_int_equal(id, 2);
-	assert_int_equal(f->d->find_foreign(f->s, TEXT("other"), TEXT("same"), &id, &err), STORE_ABSENT);
+	assert_int_equal(call_find_foreign(f->d, f->s, TEXT("other"), TEXT("same"), &id, &err), STORE_ABSENT);
 	assert_int_equal(receipt(f, "same", RECEIPT_DELIVERED, 5000).id, 2);
 	commit(f);
 }
@@ -893,16 +902,16 @@ test_cancel(void **state)
 	struct err err = { 0 };
 
 	begin(f);
-	assert_int_equal(f->d->cancel(f->s, 1, 4711, 0, 50, &err), STORE_ABSENT);
+	assert_int_equal(call_cancel(f->d, f->s, OURS, 4711, 0, 50, &err), STORE_ABSENT);
 	put_id(f, 1);
-	ok(f->d->cancel(f->s, 1, 1, plain.order_key, 50, &err), &err);
-	assert_int_equal(f->d->cancel(f->s, 1, 1, plain.order_key, 50, &err), STORE_TOO_LATE);
+	ok(call_cancel(f->d, f->s, OURS, 1, plain.order_key, 50, &err), &err);
+	assert_int_equal(call_cancel(f->d, f->s, OURS, 1, plain.order_key, 50, &err), STORE_TOO_LATE);
 	commit(f);
 	v = view(f, 1);
 	assert_int_equal(v.state, STATE_FINISHED);
 	assert_int_equal(v.outcome, OUTCOME_CANCELLED);
 	assert_int_equal(v.finished, 50);
-	assert_int_equal(f->d->flight(f->s, 1, plain.order_key, &flight, &err), STORE_ABSENT);
+	assert_int_equal(call_flight(f->d, f->s, 1, plain.order_key, &flight, &err), STORE_ABSENT);
 	assert_int_equal(counts(f).waiting, 0);
 }
 
@@ -914,12 +923,12 @@ test_replace(void **state)
 	struct err err = { 0 };
 
 	begin(f);
-	assert_int_equal(f->d->replace(f->s, 1, 4711, 0, TEXT("x"), 50, &err), STORE_ABSENT);
+	assert_int_equal(call_replace(f->d, f->s, OURS, 4711, 0, TEXT("x"), 50, &err), STORE_ABSENT);
 	put_id(f, 1);
-	ok(f->d->replace(f->s, 1, 1, plain.order_key, TEXT("another body"), 8000, &err), &err);
+	ok(call_replace(f->d, f->s, OURS, 1, plain.order_key, TEXT("another body"), 8000, &err), &err);
 	commit(f);
 	reopen(f);
-	ok(f->d->flight(f->s, 1, plain.order_key, &flight, &err), &err);
+	ok(call_flight(f->d, f->s, 1, plain.order_key, &flight, &err), &err);
 	assert_text(flight.body, "another body");
 	assert_int_equal(view(f, 1).expires, 8000);
 }
@@ -964,77 +973,165 @@ test_until_it_leaves(void **state)
 			settle(f, &(struct store_settlement){ .id = id, .order_key = plain.order_key,
 			    .state = c->state, .attempt = 1, .answers = &answer,
 			    .answer_count = c->answer != ANSWER_NONE, .domain = TEXT("dom") });
-		got = f->d->replace(f->s, 1, id, plain.order_key, TEXT("new"), 5, &err);
+		got = call_replace(f->d, f->s, OURS, id, plain.order_key, TEXT("new"), 5, &err);
 		if (got != c->want)
 			fail_msg("replace, %s: %d", c->name, got);
-		got = f->d->cancel(f->s, 1, id, plain.order_key, 5, &err);
+		got = call_cancel(f->d, f->s, OURS, id, plain.order_key, 5, &err);
 		if (got != c->want)
 			fail_msg("cancel, %s: %d", c->name, got);
 	}
 	commit(f);
 }
 
-/* --- inbox --- */
+/* --- news --- */
 
-struct adopted {
+struct heard {
 	uint64_t	 ids[8];
-	unsigned	 n;
+	unsigned	 n, seen;
 };
 
 static void
-adopted_one(void *arg, const struct store_row *row)
+heard_one(void *arg, const struct store_news *news)
 {
-	struct adopted *a = arg;
+	struct heard *h = arg;
 
-	assert_text(row->body, "body\0of one");
-	assert_text(row->msisdn, "+358401");
-	assert_text(row->smsc, "vf1");
-	a->ids[a->n++] = row->id;
+	assert_int_equal(news->kind, NEWS_MESSAGE);
+	assert_text(news->message.msisdn, "+358401");
+	assert_text(news->message.smsc, "vf1");
+	assert_int_equal(news->message.state, STATE_WAITING);
+	assert_int_equal(news->message.accepted, 1000);
+	h->ids[h->n++ % 8] = news->message.id;
 }
 
+static struct heard
+news(struct fixture *f, unsigned part, unsigned most)
+{
+	struct store_parts parts = { { 0 } };
+	struct heard h = { .n = 0 };
+	struct err err = { 0 };
+
+	parts_set(&parts, part, true);
+	if (f->d->news(f->s, &parts, most, heard_one, &h, &h.seen, &err) == -1)
+		fail_err("news", &err);
+	return h;
+}
+
+/* What comes while nobody has the partition, or somebody else. */
 static void
-test_inbox(void **state)
+test_news(void **state)
 {
 	struct fixture *f = *state;
 	struct store_row row = plain;
-	struct adopted a = { 0 };
+	struct loaded l = { 0 };
 	struct err err = { 0 };
-	uint64_t after = 0, id;
-	unsigned seen;
+	struct store_cursor at = { 0 };
+	struct heard h;
+	uint64_t id, existing;
 
 	begin(f);
 	for (row.id = 1; row.id <= 3; row.id++)
-		ok(f->d->inbox(f->s, &row, &err), &err);
+		ok(call_put(f->d, f->s, 0, &row, &existing, &err), &err);
 	row.id = 4;
 	row.push_id = TEXT("p");
 	row.order_key = 0x4300000000000000;	/* another partition */
-	ok(f->d->inbox(f->s, &row, &err), &err);
+	ok(call_put(f->d, f->s, 0, &row, &existing, &err), &err);
 	row.id = 5;
-	assert_int_equal(f->d->inbox(f->s, &row, &err), STORE_EXISTS);
+	assert_int_equal(call_put(f->d, f->s, 0, &row, &existing, &err), STORE_EXISTS);
+	assert_int_equal(existing, 4);
 	commit(f);
 	reopen(f);
-	assert_int_equal(f->d->load(f->s, &after, 10, NULL, NULL, &seen, &err), 0);	/* nobody's yet */
-	assert_int_equal(seen, 0);
+	assert_int_equal(f->d->load(f->s, &every_part, &at, 10, loaded_one, &l, &err), 0);
+	assert_int_equal(l.n, 0);				/* nobody's yet */
+	assert_true(at.end);
 	assert_int_equal(state_of(f, 2), STATE_WAITING);	/* but it can be asked for */
-	ok(f->d->find_push_id(f->s, TEXT("alice"), TEXT("p"), &id, &err), &err);
+	ok(call_find_push_id(f->d, f->s, TEXT("alice"), TEXT("p"), &id, &err), &err);
 	assert_int_equal(id, 4);
 	begin(f);
-	ok(f->d->adopt(f->s, 0x42, 1, 2, adopted_one, &a, &err), &err);
-	assert_int_equal(a.n, 2);
-	assert_int_equal(a.ids[0], 1);
-	assert_int_equal(a.ids[1], 2);
+	h = news(f, 0x42, 2);
+	assert_int_equal(h.n, 2);
+	assert_int_equal(h.ids[0], 1);
+	assert_int_equal(h.ids[1], 2);
 	commit(f);
 	assert_int_equal(counts(f).waiting, 2);
 	begin(f);
-	a.n = 0;
-	ok(f->d->adopt(f->s, 0x42, 1, 10, adopted_one, &a, &err), &err);
-	assert_int_equal(a.n, 1);
-	ok(f->d->adopt(f->s, 0x42, 1, 10, adopted_one, &a, &err), &err);
-	assert_int_equal(a.n, 1);
+	assert_int_equal(news(f, 0x42, 10).n, 1);
+	assert_int_equal(news(f, 0x42, 10).n, 0);
 	mark_id(f, 3, 1);
 	commit(f);
 	assert_int_equal(counts(f).waiting, 2);
 	assert_int_equal(state_of(f, 3), STATE_SENDING);
+}
+
+/* Somebody came first, and shows up only in this round: the mark must not be taken. */
+static void
+test_news_go_first(void **state)
+{
+	struct fixture *f = *state;
+	struct store_row row = plain;
+	struct err err = { 0 };
+	uint64_t existing;
+	enum store_put how;
+
+	begin(f);
+	row.id = 1;
+	ok(call_put(f->d, f->s, 0, &row, &existing, &err), &err);
+	commit(f);
+	begin(f);
+	assert_int_equal(news(f, 0x42, 10).n, 1);
+	row.id = 2;
+	row.mark = &mark1;
+	row.epoch = f->d->epoch(f->s, 0x42);
+	ok(call_submit(f->d, f->s, &row, 1, &existing, &how, &err), &err);
+	assert_int_equal(how, PUT_WAITING);
+	row.id = 3;
+	row.order_key++;			/* another receiver */
+	ok(call_submit(f->d, f->s, &row, 1, &existing, &how, &err), &err);
+	assert_int_equal(how, PUT_MARKED);
+	commit(f);
+	assert_int_equal(state_of(f, 2), STATE_WAITING);
+	assert_int_equal(state_of(f, 3), STATE_SENDING);
+	begin(f);				/* the next round */
+	row.id = 4;
+	row.order_key = plain.order_key;
+	ok(call_submit(f->d, f->s, &row, 1, &existing, &how, &err), &err);
+	assert_int_equal(how, PUT_MARKED);
+	commit(f);
+}
+
+/* All rows of a submission, or none. */
+static void
+test_submission(void **state)
+{
+	struct fixture *f = *state;
+	struct store_row rows[3] = { plain, plain, plain };
+	struct err err = { 0 };
+	struct store_view v;
+	uint64_t existing[3];
+	enum store_put how[3];
+
+	for (unsigned i = 0; i < 3; i++) {
+		rows[i].id = 1 + i;
+		rows[i].epoch = f->d->epoch(f->s, 0x42);
+	}
+	rows[1].push_id = TEXT("mine");
+	rows[2].mark = &mark1;
+	begin(f);
+	ok(call_submit(f->d, f->s, rows, 3, existing, how, &err), &err);
+	assert_int_equal(how[0], PUT_WAITING);
+	assert_int_equal(how[2], PUT_MARKED);
+	commit(f);
+	for (unsigned i = 0; i < 3; i++)
+		rows[i].id = 11 + i;
+	begin(f);
+	assert_int_equal(call_submit(f->d, f->s, rows, 3, existing, how, &err), STORE_EXISTS);
+	assert_int_equal(existing[0], 0);
+	assert_int_equal(existing[1], 2);
+	rows[0].push_id = rows[1].push_id = TEXT("twice");
+	assert_int_equal(call_submit(f->d, f->s, rows, 3, existing, how, &err), STORE_FAILED);
+	assert_int_not_equal(err.code, ERR_STORE);
+	f->d->rollback(f->s);
+	assert_int_equal(call_find(f->d, f->s, 11, &v, &err), STORE_ABSENT);
+	assert_int_equal(counts(f).waiting, 2);
 }
 
 /* --- notices --- */
@@ -1067,9 +1164,9 @@ test_notices(void **state)
 		  .due = 2, .until = 100 },
 	};
 	struct noticed seen = { 0 };
+	struct store_notice n;
 	struct err err = { 0 };
-	uint64_t after = 0;
-	unsigned n;
+	struct store_cursor at = { 0 };
 
 	begin(f);
 	put_id(f, 1);
@@ -1078,28 +1175,29 @@ test_notices(void **state)
 	commit(f);
 	reopen(f);
 	assert_int_equal(counts(f).notices, 2);
-	assert_int_equal(f->d->notices(f->s, &after, 1, noticed_one, &seen, &n, &err), 0);
-	assert_int_equal(n, 1);
-	assert_int_equal(after, 10);
-	assert_int_equal(f->d->notices(f->s, &after, 5, noticed_one, &seen, &n, &err), 0);
-	assert_int_equal(n, 1);
+	assert_int_equal(f->d->notices(f->s, &every_part, &at, 1, noticed_one, &seen, &err), 0);
+	assert_int_equal(seen.n, 1);
+	assert_false(at.end);
+	assert_int_equal(f->d->notices(f->s, &every_part, &at, 5, noticed_one, &seen, &err), 0);
+	assert_int_equal(seen.n, 2);
+	assert_true(at.end);
 	assert_int_equal(seen.ids[0], 10);
 	assert_int_equal(seen.ids[1], 11);
 	assert_int_equal(seen.last.message, 1);
 	assert_string_equal(seen.url, "http://a/1");
 
 	begin(f);
-	ok(f->d->notice_later(f->s, 11, plain.order_key, 3, 5000, &err), &err);
-	ok(f->d->notice_done(f->s, 10, plain.order_key, &err), &err);
-	assert_int_equal(f->d->notice_done(f->s, 10, plain.order_key, &err), STORE_ABSENT);
-	assert_int_equal(f->d->notice_later(f->s, 10, plain.order_key, 1, 1, &err), STORE_ABSENT);
+	ok(call_notice_later(f->d, f->s, 11, plain.order_key, 3, 5000, &err), &err);
+	ok(call_notice_done(f->d, f->s, 10, plain.order_key, &err), &err);
+	assert_int_equal(call_notice_done(f->d, f->s, 10, plain.order_key, &err), STORE_ABSENT);
+	assert_int_equal(call_notice_later(f->d, f->s, 10, plain.order_key, 1, 1, &err), STORE_ABSENT);
 	commit(f);
-	ok(f->d->notice(f->s, 11, noticed_one, &seen, &err), &err);
-	assert_int_equal(seen.last.tries, 3);
-	assert_int_equal(seen.last.due, 5000);
-	assert_int_equal(seen.last.until, 100);
-	assert_string_equal(seen.url, "http://a/1");
-	assert_int_equal(f->d->notice(f->s, 10, noticed_one, &seen, &err), STORE_ABSENT);
+	ok(call_notice(f->d, f->s, 11, plain.order_key, &n, &err), &err);
+	assert_int_equal(n.tries, 3);
+	assert_int_equal(n.due, 5000);
+	assert_int_equal(n.until, 100);
+	assert_text(n.url, "http://a/1");
+	assert_int_equal(call_notice(f->d, f->s, 10, plain.order_key, &n, &err), STORE_ABSENT);
 	assert_int_equal(counts(f).notices, 1);
 }
 
@@ -1113,8 +1211,8 @@ test_load(void **state)
 	    STATE_HELD, STATE_AWAITING, STATE_WAITING };
 	struct loaded l = { 0 };
 	struct err err = { 0 };
-	uint64_t after = 0;
-	unsigned seen, slices = 0;
+	struct store_cursor at = { 0 };
+	unsigned slices = 0;
 
 	begin(f);
 	for (uint64_t id = 1; id <= 6; id++) {
@@ -1130,9 +1228,9 @@ test_load(void **state)
 	commit(f);
 	reopen(f);
 	do {
-		assert_int_equal(f->d->load(f->s, &after, 2, loaded_one, &l, &seen, &err), 0);
+		assert_int_equal(f->d->load(f->s, &every_part, &at, 2, loaded_one, &l, &err), 0);
 		slices++;
-	} while (seen == 2);
+	} while (!at.end);
 	assert_true(slices <= 4);
 	assert_int_equal(l.n, 5);
 	assert_true(l.texts);
@@ -1163,8 +1261,7 @@ test_overdue(void **state)
 	struct fixture *f = *state;
 	struct loaded l = { 0 };
 	struct err err = { 0 };
-	uint64_t after = 0;
-	unsigned seen;
+	struct store_cursor at = { 0 };
 
 	begin(f);
 	put_id(f, 1);
@@ -1175,14 +1272,14 @@ test_overdue(void **state)
 	receipt(f, "f3", RECEIPT_DELIVERED, 3000);
 	commit(f);
 	/* expires is 5000: a day later they are given up */
-	assert_int_equal(f->d->overdue(f->s, &after, 10, 5000 + 24 * HOUR, loaded_one, &l, &seen, &err), 0);
-	assert_int_equal(seen, 3);
+	assert_int_equal(f->d->overdue(f->s, &every_part, &at, 10, 5000 + 24 * HOUR, loaded_one, &l, &err), 0);
+	assert_true(at.end);
 	assert_int_equal(l.n, 1);
 	assert_int_equal(l.rows[0].id, 3);
 	assert_int_equal(l.rows[0].state, STATE_RIPE);
-	after = 0;
+	at = (struct store_cursor){ 0 };
 	l.n = 0;
-	assert_int_equal(f->d->overdue(f->s, &after, 10, 5001 + 24 * HOUR, loaded_one, &l, &seen, &err), 0);
+	assert_int_equal(f->d->overdue(f->s, &every_part, &at, 10, 5001 + 24 * HOUR, loaded_one, &l, &err), 0);
 	assert_int_equal(l.n, 2);
 	assert_int_equal(l.rows[0].id, 2);
 	assert_int_equal(l.rows[0].state, STATE_AWAITING);
@@ -1267,16 +1364,16 @@ test_purge(void **state)
 	assert_int_equal(f->d->purge(f->s, 98, 1, &gone, &err), 0);
 	assert_int_equal(gone, 1);
 	commit(f);
-	assert_int_equal(f->d->find(f->s, 4, &v, &err), STORE_ABSENT);	/* the oldest first */
+	assert_int_equal(call_find(f->d, f->s, 4, &v, &err), STORE_ABSENT);	/* the oldest first */
 	begin(f);
 	assert_int_equal(f->d->purge(f->s, 98, 10, &gone, &err), 0);
 	assert_int_equal(gone, 2);		/* message 3 (at 97) and e1; message 2 is at 98 */
 	commit(f);
 	reopen(f);
-	assert_int_equal(f->d->find(f->s, 3, &v, &err), STORE_ABSENT);
-	assert_int_equal(f->d->find_push_id(f->s, TEXT("alice"), TEXT("p3"), &id, &err), STORE_ABSENT);
+	assert_int_equal(call_find(f->d, f->s, 3, &v, &err), STORE_ABSENT);
+	assert_int_equal(call_find_push_id(f->d, f->s, TEXT("alice"), TEXT("p3"), &id, &err), STORE_ABSENT);
 	assert_int_equal(state_of(f, 2), STATE_FINISHED);
-	ok(f->d->find_push_id(f->s, TEXT("alice"), TEXT("p2"), &id, &err), &err);
+	ok(call_find_push_id(f->d, f->s, TEXT("alice"), TEXT("p2"), &id, &err), &err);
 	assert_int_equal(f->d->find_msisdn(f->s, plain.order_key, plain.msisdn, 20, viewed_one, &seen,
 	    &err), 0);
 	assert_int_equal(seen.n, 3);
@@ -1301,9 +1398,9 @@ agree_views(struct agree *a, uint64_t most)
 
 	for (uint64_t id = 1; id <= most; id++) {
 		struct store_view got = { 0 }, want = { 0 };
-		enum store_result r = a->f->d->find(a->f->s, id, &got, &err);
+		enum store_result r = call_find(a->f->d, a->f->s, id, &got, &err);
 
-		assert_int_equal(r, store_memory.find(a->oracle, id, &want, &err));
+		assert_int_equal(r, call_find(&store_memory, a->oracle, id, &want, &err));
 		if (r != STORE_OK)
 			continue;
 		assert_int_equal(got.state, want.state);
@@ -1343,7 +1440,7 @@ random_settle(const struct store_driver *d, struct store *s, unsigned seed, uint
 		answers[i] = (struct store_answer){ .segment = (uint8_t)(1 + i),
 		    .state = ANSWER_ACCEPTED, .foreign_id = text_of(foreign[i]) };
 	}
-	return d->settle(s, 1, &st, joined, &err);
+	return call_settle(d, s, OURS, &st, joined, &err);
 }
 
 static enum store_result
@@ -1364,18 +1461,18 @@ random_step(const struct store_driver *d, struct store *s, unsigned kind, unsign
 	text[0] = 'f';
 	switch (kind) {
 	case 0:
-		return d->put(s, 1, &row, &existing, &err);
+		return call_put(d, s, OURS, &row, &existing, &err);
 	case 1:
-		return d->mark(s, 1, id, row.order_key, &(struct store_mark){
+		return call_mark(d, s, OURS, id, row.order_key, &(struct store_mark){
 		    .attempt = (uint16_t)(1 + seed % 2), .link = TEXT("0/x"), .at = 2000 }, &err);
 	case 2:
 		return random_settle(d, s, seed, id, joined);
 	case 3:
-		return d->receipt(s, &(struct store_receipt){ .domain = TEXT("dom"),
+		return call_receipt(d, s, &(struct store_receipt){ .domain = TEXT("dom"),
 		    .foreign_id = text_of(text), .said = TEXT("s"), .at = 3000,
 		    .state = (uint8_t)(1 + seed / 3 % 5) }, joined, &err);
 	case 4:
-		return d->cancel(s, 1, id, row.order_key, 77, &err);
+		return call_cancel(d, s, OURS, id, row.order_key, 77, &err);
 	}
 	assert_int_equal(d->purge(s, 3000 + seed % 2000, 2, &gone, &err), 0);
 	return STORE_OK;
@@ -1391,7 +1488,7 @@ test_agrees_with_the_contract(void **state)
 	uint64_t next = 1;
 
 	srandom(getenv("KANTELE_SEED") != NULL ? (unsigned)atoi(getenv("KANTELE_SEED")) : 20261122);
-	a.oracle = store_memory.open(&f->conf, &err);
+	a.oracle = call_open(&store_memory, &f->conf, &err);
 	for (unsigned round = 0; round < 600; round++) {
 		bool undo = roll(5) == 0;
 		uint64_t first = next;
@@ -1419,6 +1516,7 @@ test_agrees_with_the_contract(void **state)
 			next = first;
 		} else {
 			commit(f);
+			assert_int_equal(store_memory.flush(a.oracle, &err), 0);
 			assert_int_equal(store_memory.commit(a.oracle, &err), COMMIT_DONE);
 		}
 		if (round % 25 == 24)
@@ -1429,7 +1527,7 @@ test_agrees_with_the_contract(void **state)
 
 	store_memory.counts(a.oracle, &want, &err);
 	assert_memory_equal(&got, &want, sizeof got);
-	store_memory.close(&a.oracle);
+	store_memory.close(&a.oracle, true);
 }
 
 #define T(fn)	{ #fn, fn }
@@ -1441,7 +1539,7 @@ static const struct {
 	T(test_rollback_leaves_nothing),
 	T(test_last_batch),
 	T(test_ids_never_come_again),
-	T(test_leases_and_fence),
+	T(test_claim_and_fence),
 	T(test_put_marked),
 	T(test_push_ids),
 	T(test_mark_rules),
@@ -1459,7 +1557,9 @@ static const struct {
 	T(test_cancel),
 	T(test_replace),
 	T(test_until_it_leaves),
-	T(test_inbox),
+	T(test_news),
+	T(test_news_go_first),
+	T(test_submission),
 	T(test_notices),
 	T(test_load),
 	T(test_overdue),
@@ -1543,21 +1643,21 @@ test_schema_versions(void **state)
 	begin(f);
 	put_id(f, 1);
 	commit(f);
-	f->d->close(&f->s);
+	f->d->close(&f->s, true);
 	sql_on(f->path, "PRAGMA user_version=1000");
 	expect_refused(f->path, "newer kantele");
 	/* as version 1 was: raised, nothing lost */
 	sql_on(f->path, "ALTER TABLE q DROP COLUMN tries; ALTER TABLE q DROP COLUMN refused;"
 	    "PRAGMA user_version=1");
 	fixture_open(f);
-	ok(f->d->find(f->s, 1, &v, &err), &err);
+	ok(call_find(f->d, f->s, 1, &v, &err), &err);
 	begin(f);
 	mark_id(f, 1, 1);
 	settle(f, &(struct store_settlement){ .id = 1, .order_key = plain.order_key, .tries = 7 });
 	commit(f);
 
 	/* an empty file that somebody made is a new store */
-	f->d->close(&f->s);
+	f->d->close(&f->s, true);
 	snprintf(f->path, sizeof f->path, "%s/empty.db", f->dir);
 	write_file(f->path, "", 0);
 	fixture_open(f);
@@ -1665,9 +1765,9 @@ test_backup(void **state)
 		fail_err("open the copy", &err);
 	store_sqlite.counts(copy, &c, &err);
 	assert_int_equal(c.waiting, 30001);	/* the one that the copy began after, no later one */
-	ok(store_sqlite.find(copy, 30000, &v, &err), &err);
-	assert_int_equal(store_sqlite.find(copy, 30003, &v, &err), STORE_ABSENT);
-	store_sqlite.close(&copy);
+	ok(call_find(&store_sqlite, copy, 30000, &v, &err), &err);
+	assert_int_equal(call_find(&store_sqlite, copy, 30003, &v, &err), STORE_ABSENT);
+	store_sqlite.close(&copy, true);
 	snprintf(target, sizeof target, "%s/copy2.db", f->dir);
 	err_clear(&err);
 	assert_int_equal(f->d->backup(&f->conf, target, &err), 0);
@@ -1717,7 +1817,7 @@ test_nothing_is_left(void **state)
 		if (strchr("rpxn", tables[i][0]) == NULL)
 			assert_int_equal(rows_of(f->path, tables[i]), 0);
 	begin(f);
-	ok(f->d->notice_done(f->s, 2, plain.order_key, &err), &err);
+	ok(call_notice_done(f->d, f->s, 2, plain.order_key, &err), &err);
 	assert_int_equal(f->d->purge(f->s, 1000, 10, &gone, &err), 0);
 	commit(f);
 	for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
@@ -1745,7 +1845,7 @@ test_body_is_overwritten(void **state)
 	for (row.id = 2; row.id < 500; row.id++)
 		finish(f, row.id, 100);
 	commit(f);
-	f->d->close(&f->s);		/* the log goes into the file */
+	f->d->close(&f->s, true);		/* the log goes into the file */
 	assert_int_not_equal(fd = open(f->path, O_RDONLY), -1);
 	while ((n = read(fd, chunk, sizeof chunk)) > 0)
 		buf_bytes(&all, chunk, (size_t)n);

@@ -316,7 +316,7 @@ cmd_held(struct ask *a)
 	struct decision *d = decision_new(a, DISPATCH_RESEND);
 
 	if (d != NULL)
-		queue_held(a->admin->setup.queue, 0, held_found, d);
+		queue_held(a->admin->setup.queue, held_found, d);
 }
 
 static void

@@ -529,14 +529,13 @@ tell_overdue(struct queue *q, struct op *op)
 }
 
 void
-queue_held(struct queue *q, uint64_t after, queue_held_fn *held, void *arg)
+queue_held(struct queue *q, queue_held_fn *held, void *arg)
 {
 	struct op *op = op_new(q, OP_HELD);
 
 	op->call.overdue = held;
 	op->arg = arg;
 	op->u.scan.parts = all_parts;
-	op->u.scan.at.a = after;
 	op_wait(q, op);
 }
 

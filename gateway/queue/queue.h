@@ -111,10 +111,10 @@ void		 queue_notice(struct queue *, uint64_t id, uint64_t order_key, queue_notic
 typedef void queue_overdue_fn(void *arg, const struct err *, const struct store_index *rows, size_t n);
 void		 queue_overdue(struct queue *, queue_overdue_fn *, void *arg);
 
-/* Those that wait for a person, some of them with id > after, in order of id; n 0: no more. The
- * whole queue is looked through, so only on a person's demand. */
+/* Those that wait for a person; some thousands at most. The whole queue is looked through, so only on
+ * a person's demand. */
 typedef void queue_held_fn(void *arg, const struct err *, const struct store_index *rows, size_t n);
-void		 queue_held(struct queue *, uint64_t after, queue_held_fn *, void *arg);
+void		 queue_held(struct queue *, queue_held_fn *, void *arg);
 
 /* --- for both -------------------------------------------------------------- */
 

@@ -27,6 +27,7 @@ struct row_segment {			/* evidence */
 struct row {				/* a message, from its submission to the purge */
 	struct arena	 arena;		/* its texts */
 	uint64_t	 stamp;		/* the store's own business */
+	uint64_t	 position;	/* in the order of turns: given when it enters the schedule */
 	bool		 inbox;		/* not in the schedule yet */
 	struct store_row in;		/* as it was put; mark is not used */
 	enum store_state state;

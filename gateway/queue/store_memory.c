@@ -66,6 +66,7 @@ struct base {				/* what nodes share */
 	unsigned	 users;
 	pthread_mutex_t	 lock;
 	struct tree	 rows;		/* id */
+	struct tree	 schedule;	/* position -> place: what is not finished, in the order of turns */
 	struct tree	 notices;	/* id */
 	struct tree	 push_ids;	/* account, push-id -> place */
 	struct tree	 foreign;	/* domain, foreign id -> place */
@@ -372,10 +373,12 @@ letter_post(struct base *b, struct tree *to, uint64_t box, struct letter *l)
 }
 
 static void
-row_enter(struct base *b, const struct row *r)	/* into the schedule */
+row_enter(struct base *b, struct row *r)	/* into the schedule */
 {
 	struct key k;
 
+	r->position = ++b->arrivals;
+	tree_set(&b->schedule, &b->journal, key_id(&k, r->position), place_new(r->in.id, 0, 0));
 	++*count_of(b, r->state);
 	tree_set(&b->msisdns, &b->journal, key_numbers(&k, r->in.order_key, ~r->in.id),
 	    place_new(r->in.id, 0, 0));
@@ -519,6 +522,7 @@ row_finished(struct base *b, struct row *r, const struct store_settlement *st)
 	struct key k;
 
 	count_move(b, r->state, STATE_FINISHED);
+	tree_set(&b->schedule, &b->journal, key_id(&k, r->position), NULL);
 	row_finish(r, st, &w);
 	tree_set(&b->finished, &b->journal, key_numbers(&k, (uint64_t)st->at, r->in.id),
 	    place_new(r->in.id, 0, 0));
@@ -996,7 +1000,6 @@ want_held(const struct row *r, wall_t now)
 	return r->state == STATE_HELD;
 }
 
-/* In order of ids: with one clock that is the order of arrival. */
 static int
 rows_scan(struct store *s, const struct store_parts *parts, struct store_cursor *c, unsigned most,
     row_want_fn *want, wall_t now, store_index_fn *show, void *arg)
@@ -1007,11 +1010,11 @@ rows_scan(struct store *s, const struct store_parts *parts, struct store_cursor 
 	struct key k;
 
 	enter(s);
-	while (seen < most && (n = tree_after(&s->b->rows, key_id(&k, c->a))) != NULL) {
-		const struct row *r = n->value;
+	while (seen < most && (n = tree_after(&s->b->schedule, key_id(&k, c->a))) != NULL) {
+		const struct row *r = row_get(s->b, ((const struct place *)n->value)->id);
 
-		c->a = r->in.id;
-		if (r->state == STATE_FINISHED || r->inbox || !parts_has(parts, store_part(r->in.order_key)))
+		c->a = key_second(n);
+		if (!parts_has(parts, store_part(r->in.order_key)))
 			continue;
 		seen++;
 		if (!want(r, now))
@@ -1220,7 +1223,7 @@ base_new(const char *name, struct err *err)
 	b->notices.drop = notice_drop;
 	b->early.drop = early_drop;
 	b->inbox.drop = b->sends.drop = letter_drop;
-	b->push_ids.drop = b->foreign.drop = b->msisdns.drop = b->finished.drop = b->answers.drop = free;
+	b->schedule.drop = b->push_ids.drop = b->foreign.drop = b->msisdns.drop = b->finished.drop = b->answers.drop = free;
 	for (unsigned i = 0; i < STORE_PARTITIONS; i++)
 		b->owner[i] = STORE_NOBODY;
 	b->mode = get_text("");
@@ -1239,7 +1242,7 @@ base_new(const char *name, struct err *err)
 static void
 base_free(struct base *b)
 {
-	struct tree *all[] = { &b->rows, &b->notices, &b->push_ids, &b->foreign, &b->early,
+	struct tree *all[] = { &b->rows, &b->schedule, &b->notices, &b->push_ids, &b->foreign, &b->early,
 	    &b->msisdns, &b->finished, &b->inbox, &b->sends, &b->answers };
 
 	journal_undo(&b->journal);

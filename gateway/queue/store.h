@@ -152,8 +152,9 @@ struct store_driver {
 	/* NULL: one node only. Its thread is not the worker's; the node's number is that of the open store. */
 	struct store_keeper *(*keeper_open)(const struct store_conf *, uint16_t node, struct err *);
 	void		 (*keeper_close)(struct store_keeper **);
-	/* Renews our lease, declares dead who did not, publishes `status`, looks who is there. */
-	int		 (*keep)(struct store_keeper *, struct text status, struct store_members *, struct err *);
+	/* Renews our lease, declares dead who did not, publishes what we say, looks who is there. */
+	int		 (*keep)(struct store_keeper *, const struct store_self *, struct store_members *,
+			    struct err *);
 	int		 (*keeper_mode)(struct store_keeper *, struct text mode, struct err *);	/* of all nodes */
 };
 

@@ -54,7 +54,7 @@ struct answer {				/* to a request */
 };
 
 struct member {
-	bool		 there, alive;
+	bool		 there, alive, leaving;
 	mono_t		 until, renewed;
 	uint64_t	 last_batch, high;
 	char		*name, *status;
@@ -1476,7 +1476,8 @@ shared_keeper_close(struct store_keeper **kp)
 }
 
 static int
-shared_keep(struct store_keeper *k, struct text status, struct store_members *out, struct err *err)
+shared_keep(struct store_keeper *k, const struct store_self *self, struct store_members *out,
+    struct err *err)
 {
 	struct base *b = k->b;
 	mono_t now = clock_mono();
@@ -1491,14 +1492,15 @@ shared_keep(struct store_keeper *k, struct text status, struct store_members *ou
 	if (me->alive) {
 		member_renews(b, k->node, now, k->lease_ms);
 		free(me->status);
-		me->status = get_text(arena_text(&k->texts, status).at);
+		me->status = get_text(arena_text(&k->texts, self->status).at);
+		me->leaving = self->leaving;
 	}
 	*out = (struct store_members){ .alive = me->alive, .until = me->until, .peers = k->peers,
 	    .mode = arena_text(&k->texts, text_of(b->mode)) };
 	for (unsigned i = 0; i < NODES_MOST; i++)
 		if (b->members[i].there)
 			k->peers[out->peer_count++] = (struct store_peer){ .node = (uint16_t)i,
-			    .alive = b->members[i].alive, .seen_ms = now - b->members[i].renewed,
+			    .alive = b->members[i].alive, .leaving = b->members[i].leaving, .seen_ms = now - b->members[i].renewed,
 			    .name = arena_text(&k->texts, text_of(b->members[i].name)),
 			    .status = arena_text(&k->texts, text_of(b->members[i].status)) };
 	memcpy(out->owner, b->owner, sizeof out->owner);

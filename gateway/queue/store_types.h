@@ -245,6 +245,7 @@ struct store_evidence {		/* what a node that is not the owner knows of an attemp
 	unsigned	 answer_count;
 	struct text	 domain, said;	/* said: by the network, of a refusal */
 	uint32_t	 code;		/* the network's */
+	uint8_t		 verdict;	/* between owner and sender; the store does not look at it */
 };
 
 enum store_wish { WISH_CANCEL, WISH_REPLACE };
@@ -276,9 +277,14 @@ struct store_send {		/* handed over: another node's message, to be sent over a l
 
 /* --- membership ----------------------------------------------------------------- */
 
+struct store_self {		/* what a node says of itself */
+	struct text	 status;
+	bool		 leaving;	/* it is stopping: others may have its share */
+};
+
 struct store_peer {
 	uint16_t	 node;
-	bool		 alive;
+	bool		 alive, leaving;
 	struct text	 name, status;	/* as that node published them */
 	int64_t		 seen_ms;	/* ago: its last renewal */
 };

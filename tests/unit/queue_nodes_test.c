@@ -97,7 +97,7 @@ node_keep(struct node *n)
 {
 	struct err err = { 0 };
 
-	if (n->d->keep(n->k, TEXT("well"), &n->members, &err) == -1)
+	if (n->d->keep(n->k, &(struct store_self){ .status = TEXT("well") }, &n->members, &err) == -1)
 		fail_err("keep", &err);
 }
 

@@ -14,34 +14,6 @@
 
 #include "push/msisdn.h"
 
-/* err, or NULL when all is well: for a callback. */
-static const struct err *
-op_err(struct op *op)
-{
-	switch (op->done.result) {
-	case STORE_OK:
-		return NULL;
-	case STORE_FAILED:
-		break;
-	case STORE_FENCED:
-		err_set(&op->done.err, ERR_BUSY, "its partition belongs to another node now");
-		break;
-	case STORE_EXISTS:
-	case STORE_ABSENT:
-		err_set(&op->done.err, ERR_SYSTEM, "there is no such message any more");
-		break;
-	case STORE_TOO_LATE:
-		err_set(&op->done.err, ERR_SYSTEM, "it is answered already");
-	}
-	return &op->done.err;
-}
-
-static const struct err *
-op_failure(const struct op *op)		/* of look-ups: absent is no fault */
-{
-	return op->done.result == STORE_FAILED ? &op->done.err : NULL;
-}
-
 /* --- submit --- */
 
 struct submission *
@@ -154,100 +126,6 @@ tell_find(struct queue *q, struct op *op)
 	op_free(q, op);
 }
 
-/* --- cancel and replace: located, withheld by the owner, then written --- */
-
-static void
-change_begin(struct queue *q, enum op_kind then, struct text account, struct text push_id,
-    struct message *m, queue_changed_fn *changed, void *arg)
-{
-	struct op *op = op_new(q, OP_LOCATE);
-
-	op->call.changed = changed;
-	op->arg = arg;
-	op->u.change.then = then;
-	op->u.change.account = arena_text(&op->in, account);
-	op->u.change.push_id = arena_text(&op->in, push_id);
-	op->u.change.message = m;
-	if (!parts_none(&q->loading))	/* the owner can withhold what it has loaded */
-		ops_add(&q->after_load, op);
-	else
-		op_wait(q, op);
-}
-
-void
-queue_cancel(struct queue *q, struct text account, struct text push_id, queue_changed_fn *changed,
-    void *arg)
-{
-	change_begin(q, OP_CANCEL, account, push_id, NULL, changed, arg);
-}
-
-void
-queue_replace(struct queue *q, struct text account, struct text push_id, struct message **taken,
-    queue_changed_fn *changed, void *arg)
-{
-	struct message *m = *taken;
-
-	*taken = NULL;
-	change_begin(q, OP_REPLACE, account, push_id, m, changed, arg);
-}
-
-static void
-change_end(struct queue *q, struct op *op)
-{
-	op->call.changed(op->arg, op_failure(op), op->done.result);
-	message_free(&op->u.change.message);
-	op_free(q, op);
-}
-
-/* The new message as the row has it: what identifies it stays that of the first one. */
-static int
-change_dress(struct op *op)
-{
-	const struct store_view *v = &op->u.change.view;
-	struct message new = *op->u.change.message;
-	struct message *dressed;
-
-	if (!text_eq(new.msisdn, v->msisdn))
-		return err_set(&op->done.err, ERR_SYNTAX, "a replacement goes to the same receiver");
-	new.id = v->id;
-	new.account = v->account;
-	new.push_id = v->push_id;
-	new.accepted = v->accepted;
-	if ((dressed = message_new(&new)) == NULL)
-		return err_set(&op->done.err, ERR_SYSTEM, "no memory");
-	message_free(&op->u.change.message);
-	op->u.change.message = dressed;
-	return 0;
-}
-
-static void
-tell_locate(struct queue *q, struct op *op)
-{
-	const struct store_view *v = &op->u.change.view;
-
-	if (op->done.result == STORE_OK && v->state != STATE_WAITING)
-		op->done.result = STORE_TOO_LATE;
-	if (op->done.result == STORE_OK && op->u.change.then == OP_REPLACE && change_dress(op) == -1)
-		op->done.result = STORE_FAILED;
-	if (op->done.result == STORE_OK && !q->owner->withhold(q->owner_arg, v->id, v->order_key))
-		op->done.result = STORE_TOO_LATE;
-	if (op->done.result != STORE_OK) {
-		change_end(q, op);
-		return;
-	}
-	op->id = v->id;
-	op->order_key = v->order_key;
-	op->kind = op->u.change.then;
-	op_wait(q, op);
-}
-
-static void
-tell_change(struct queue *q, struct op *op)
-{
-	q->owner->changed(q->owner_arg, op->id, op->order_key, op->done.result, op->kind == OP_CANCEL);
-	change_end(q, op);
-}
-
 /* --- mark, settle, receipt, flight --- */
 
 void
@@ -310,6 +188,27 @@ tell_settle(struct queue *q, struct op *op)
 	if (op->call.joined != NULL)
 		op->call.joined(op->arg, op_err(op), news ? j : NULL);
 	op_free(q, op);
+}
+
+void
+queue_evidence(struct queue *q, const struct store_evidence *e, queue_done_fn *done, void *arg)
+{
+	struct op *op = op_new(q, OP_EVIDENCE);
+	struct store_answer *answers = arena_get(&op->in, e->answer_count * sizeof *answers);
+
+	op->call.done = done;
+	op->arg = arg;
+	op->id = e->id;
+	op->order_key = e->order_key;
+	op->u.evidence = *e;
+	op->u.evidence.domain = arena_text(&op->in, e->domain);
+	op->u.evidence.said = arena_text(&op->in, e->said);
+	op->u.evidence.answers = answers;
+	for (unsigned i = 0; i < e->answer_count; i++) {
+		answers[i] = e->answers[i];
+		answers[i].foreign_id = arena_text(&op->in, e->answers[i].foreign_id);
+	}
+	op_wait(q, op);
 }
 
 void
@@ -398,110 +297,6 @@ tell_notice(struct queue *q, struct op *op)
 	op_free(q, op);
 }
 
-/* --- partitions: claimed, loaded, in the owner's hands --- */
-
-static const struct store_parts all_parts = {
-	{ UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX }
-};
-
-static void
-parts_move(struct store_parts *from, struct store_parts *to, const struct store_parts *which)
-{
-	for (size_t i = 0; i < sizeof which->bits / sizeof *which->bits; i++) {
-		from->bits[i] &= ~which->bits[i];
-		to->bits[i] |= which->bits[i];
-	}
-}
-
-static void
-scan_on(struct queue *q, enum op_kind kind, const struct store_parts *parts, struct store_cursor at)
-{
-	struct op *op = op_new(q, kind);
-
-	op->u.scan.parts = *parts;
-	op->u.scan.at = at;
-	op_wait(q, op);
-}
-
-static void
-claim(struct queue *q, const struct store_parts *parts)
-{
-	struct op *op = op_new(q, OP_CLAIM);
-
-	op->u.parts = *parts;
-	op_wait(q, op);
-}
-
-void
-queue_start(struct queue *q)
-{
-	q->loading = all_parts;
-	claim(q, &all_parts);
-}
-
-/* What cannot be done for the store's trouble is asked for again when it is well: without the index nothing
- * would be sent. */
-static bool
-start_fails(struct queue *q, struct op *op)
-{
-	if (q->closing) {
-		op_free(q, op);
-		return true;
-	}
-	if (op->done.result != STORE_FAILED)
-		return false;
-	queue_trouble(q, &op->done.err);
-	q->stats.open_operations++;
-	ops_add(&q->kept, op);
-	return true;
-}
-
-static void
-tell_claim(struct queue *q, struct op *op)
-{
-	if (start_fails(q, op))
-		return;
-	scan_on(q, OP_LOAD, &op->u.parts, (struct store_cursor){ .end = false });
-	op_free(q, op);
-}
-
-static void
-load_end(struct queue *q, const struct store_parts *parts)
-{
-	struct op *op;
-
-	parts_move(&q->loading, &q->owned, parts);
-	op_wait(q, op_new(q, OP_NEWS));		/* what came meanwhile */
-	while (parts_none(&q->loading) && (op = ops_take(&q->after_load)) != NULL)
-		op_wait(q, op);
-}
-
-static void
-tell_load(struct queue *q, struct op *op)
-{
-	bool messages = op->kind == OP_LOAD, end = op->u.scan.at.end;
-
-	if (start_fails(q, op))
-		return;
-	if (messages)
-		q->owner->loaded(q->owner_arg, op->u.scan.rows, op->u.scan.n, end);
-	else
-		q->owner->loaded_notices(q->owner_arg, op->u.scan.notices, op->u.scan.n, end);
-	if (!end)
-		scan_on(q, op->kind, &op->u.scan.parts, op->u.scan.at);
-	else if (messages)
-		scan_on(q, OP_LOAD_NOTICES, &op->u.scan.parts, (struct store_cursor){ .end = false });
-	else
-		load_end(q, &op->u.scan.parts);
-	op_free(q, op);
-}
-
-static void
-tell_nobody(struct queue *q, struct op *op)
-{
-	op_free(q, op);
-}
-
 /* --- what waits too long --- */
 
 void
@@ -535,7 +330,7 @@ queue_held(struct queue *q, queue_held_fn *held, void *arg)
 
 	op->call.overdue = held;
 	op->arg = arg;
-	op->u.scan.parts = all_parts;
+	memset(&op->u.scan.parts, 0xff, sizeof op->u.scan.parts);
 	op_wait(q, op);
 }
 
@@ -552,6 +347,12 @@ tell_held(struct queue *q, struct op *op)
 /* --- news --- */
 
 static void
+tell_nobody(struct queue *q, struct op *op)
+{
+	op_free(q, op);
+}
+
+static void
 news_tell(struct queue *q, const struct store_news *news)
 {
 	switch (news->kind) {
@@ -559,10 +360,21 @@ news_tell(struct queue *q, const struct store_news *news)
 		q->owner->adopted(q->owner_arg, &news->message);
 		break;
 	case NEWS_EVIDENCE:
+		q->owner->evidence(q->owner_arg, &news->evidence);
+		break;
 	case NEWS_RECEIPT:
+		q->owner->joined(q->owner_arg, &news->joined);
+		break;
 	case NEWS_REQUEST:
-		break;			/* of other nodes: there are none yet */
+		change_serve(q, &news->request);
+		break;
 	}
+}
+
+static void
+handed_tell(struct queue *q, const struct store_send *send)
+{
+	q->owner->handed(q->owner_arg, send);
 }
 
 /* --- purge --- */
@@ -585,23 +397,27 @@ static void (*const tells[OP_COUNT])(struct queue *, struct op *) = {
 	[OP_MARK] = tell_done,
 	[OP_SETTLE] = tell_settle,
 	[OP_RECEIPT] = tell_receipt,
-	[OP_CANCEL] = tell_change,
-	[OP_REPLACE] = tell_change,
+	[OP_CANCEL] = change_tell,
+	[OP_REPLACE] = change_tell,
 	[OP_NOTICE_DONE] = tell_done,
 	[OP_NOTICE_LATER] = tell_done,
 	[OP_PURGE] = tell_purge,
-	[OP_LOCATE] = tell_locate,
+	[OP_LOCATE] = change_tell_located,
 	[OP_FIND] = tell_find,
 	[OP_FIND_MSISDN] = tell_find,
 	[OP_FLIGHT] = tell_flight,
 	[OP_NOTICE] = tell_notice,
 	[OP_OVERDUE] = tell_overdue,
 	[OP_HELD] = tell_held,
-	[OP_LOAD] = tell_load,
-	[OP_LOAD_NOTICES] = tell_load,
-	[OP_CLAIM] = tell_claim,
-	[OP_RELEASE] = tell_nobody,
+	[OP_LOAD] = nodes_tell_load,
+	[OP_LOAD_NOTICES] = nodes_tell_load_notices,
+	[OP_CLAIM] = nodes_tell_claim,
+	[OP_RELEASE] = nodes_tell_release,
 	[OP_NEWS] = tell_nobody,
+	[OP_EVIDENCE] = tell_done,
+	[OP_REQUEST] = change_tell_request,
+	[OP_ANSWERED] = change_tell_answered,
+	[OP_ANSWER] = change_tell_answer,
 };
 
 /* The result is in op: tells who asked, gives the op back (or uses it again). */
@@ -718,6 +534,13 @@ nobody_changed(void *arg, uint64_t id, uint64_t order_key, enum store_result res
 }
 
 static void
+nobody_cares(void *arg, const struct store_parts *parts)
+{
+	(void)arg;
+	(void)parts;
+}
+
+static void
 nobody_trouble(void *arg, bool in_trouble, const struct err *err)
 {
 	(void)arg;
@@ -729,6 +552,8 @@ static const struct queue_owner nobody = {
 	.offer = nobody_offer,
 	.stored = nobody_stored,
 	.dropped = nobody_dropped,
+	.leave = nobody_cares,
+	.lost = nobody_cares,
 	.withhold = nobody_withhold,
 	.changed = nobody_changed,
 	.trouble = nobody_trouble,	/* loaded, adopted: only after queue_start, which wants an owner */
@@ -744,7 +569,7 @@ queue_owner_set(struct queue *q, const struct queue_owner *owner, void *arg)
 /* --- opening and closing --- */
 
 static const struct heart_calls heart_calls = { .tell = op_tell, .offer = submission_offer,
-    .news = news_tell };
+    .news = news_tell, .handed = handed_tell };
 
 struct queue *
 queue_open(struct loop *loop, const struct store_driver *driver, const struct store_conf *conf,

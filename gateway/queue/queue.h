@@ -79,6 +79,20 @@ struct queue_owner {
 	void	(*loaded)(void *arg, const struct store_index *rows, size_t n, bool end);
 	void	(*loaded_notices)(void *arg, const struct store_notice *rows, size_t n, bool end);
 	void	(*trouble)(void *arg, bool in_trouble, const struct err *);
+
+	/* Several nodes only. These partitions go to another node: nothing of them may be begun any
+	 * more; queue_left when nothing is under way. */
+	void	(*leave)(void *arg, const struct store_parts *);
+	/* They are gone: forget them. What is under way is answered to their owner, as evidence. */
+	void	(*lost)(void *arg, const struct store_parts *);
+	/* What others know of a message of ours: answers of an attempt; what a receipt decided. */
+	void	(*evidence)(void *arg, const struct store_evidence *);
+	void	(*joined)(void *arg, const struct store_joined *);
+	/* Another owner's message, for a link of ours: its answers are evidence. */
+	void	(*handed)(void *arg, const struct store_send *);
+	/* The picture of who is there, twice a second; and what others see of us (malloc; NULL: as before). */
+	void	(*members)(void *arg, const struct store_members *);
+	char	*(*status)(void *arg);
 };
 
 typedef void queue_done_fn(void *arg, const struct err *);
@@ -102,6 +116,8 @@ void		 queue_mark(struct queue *, uint64_t id, uint64_t order_key, const struct 
 /* Copies all of it. joined: NULL, or what early receipts did. */
 void		 queue_settle(struct queue *, const struct store_settlement *, queue_joined_fn *, void *arg);
 void		 queue_receipt(struct queue *, const struct store_receipt *, queue_joined_fn *, void *arg);
+/* What a node that is not the owner (any more) knows of an attempt; kept until it is written. */
+void		 queue_evidence(struct queue *, const struct store_evidence *, queue_done_fn *, void *arg);
 void		 queue_flight(struct queue *, uint64_t id, uint64_t order_key, queue_flight_fn *, void *arg);
 void		 queue_notice_done(struct queue *, uint64_t id, uint64_t order_key);
 void		 queue_notice_later(struct queue *, uint64_t id, uint64_t order_key, uint16_t tries, wall_t due);
@@ -115,6 +131,16 @@ void		 queue_overdue(struct queue *, queue_overdue_fn *, void *arg);
  * a person's demand. */
 typedef void queue_held_fn(void *arg, const struct err *, const struct store_index *rows, size_t n);
 void		 queue_held(struct queue *, queue_held_fn *, void *arg);
+
+/* --- several nodes ------------------------------------------------------------ */
+
+void		 queue_left(struct queue *, const struct store_parts *);	/* after `leave` */
+/* false: our lease is over by the boot clock; nothing may be sent. Cheap. */
+bool		 queue_may_send(const struct queue *);
+void		 queue_stop(struct queue *);	/* we are about to end: others may have our share */
+const struct store_members *queue_members(const struct queue *);	/* the last picture; NULL: none */
+/* suspend, isolate, resume for all nodes: comes back in every node's picture. */
+void		 queue_mode_all(struct queue *, struct text mode, queue_done_fn *, void *arg);
 
 /* --- for both -------------------------------------------------------------- */
 

@@ -51,6 +51,10 @@ const enum op_fate op_fates[OP_COUNT] = {
 	[OP_CLAIM] = FATE_ALONE,
 	[OP_RELEASE] = FATE_ALONE,
 	[OP_NEWS] = FATE_FAILS,
+	[OP_EVIDENCE] = FATE_STAYS,
+	[OP_REQUEST] = FATE_FAILS,
+	[OP_ANSWERED] = FATE_FAILS,
+	[OP_ANSWER] = FATE_STAYS,
 };
 
 /* --- operations --- */
@@ -132,6 +136,34 @@ op_failed(struct queue *q, struct op *op, const struct err *err)
 	op->done.result = STORE_FAILED;
 	op->done.err = *err;
 	op_over(q, op);
+}
+
+/* err, or NULL when all is well: for a callback. */
+const struct err *
+op_err(struct op *op)
+{
+	switch (op->done.result) {
+	case STORE_OK:
+		return NULL;
+	case STORE_FAILED:
+		break;
+	case STORE_FENCED:
+		err_set(&op->done.err, ERR_BUSY, "its partition belongs to another node now");
+		break;
+	case STORE_EXISTS:
+	case STORE_ABSENT:
+		err_set(&op->done.err, ERR_SYSTEM, "there is no such message any more");
+		break;
+	case STORE_TOO_LATE:
+		err_set(&op->done.err, ERR_SYSTEM, "it is answered already");
+	}
+	return &op->done.err;
+}
+
+const struct err *
+op_failure(const struct op *op)		/* of look-ups: absent is no fault */
+{
+	return op->done.result == STORE_FAILED ? &op->done.err : NULL;
 }
 
 /* --- ids --- */
@@ -229,6 +261,9 @@ batch_empty(struct queue *q)
 	ops_empty(&b->ops);
 	b->transaction = b->probe = b->doubtful = b->more_news = false;
 	b->owned = q->owned;
+	b->takes_sends = q->nodes.keeper != NULL && !q->nodes.leaves && queue_may_send(q);
+	b->handed = NULL;
+	b->handed_tail = &b->handed;
 	b->want_ids = 0;
 	b->news = NULL;
 	b->news_tail = &b->news;
@@ -394,6 +429,7 @@ batch_over(struct queue *q)
 	struct op_list ops = b->ops;
 	bool transaction = b->transaction;
 	const struct news *news = b->news;
+	const struct handed *handed = b->handed;
 
 	q->running = false;
 	if (b->ids_first != 0)
@@ -408,6 +444,8 @@ batch_over(struct queue *q)
 		}
 		for (; news != NULL; news = news->next)
 			q->calls->news(q, &news->is);
+		for (; handed != NULL; handed = handed->next)
+			q->calls->handed(q, &handed->is);
 		if (b->more_news && !q->closing)
 			op_wait(q, op_new(q, OP_NEWS));
 		batch_tell(q, &ops);
@@ -476,7 +514,9 @@ parts_open(struct queue *q, struct err *err)
 		return -1;
 	ids_add(&q->ids, first, ID_BLOCK);
 	snprintf(q->node, sizeof q->node, "%u", q->writer.driver->node(q->writer.store));
-	return (q->worker = worker_new(q->loop, "store", err)) != NULL ? 0 : -1;
+	if ((q->worker = worker_new(q->loop, "store", err)) == NULL)
+		return -1;
+	return nodes_open(q, err);
 }
 
 static void
@@ -487,6 +527,7 @@ parts_free(struct queue *q)
 	timer_free(&q->retry);
 	timer_free(&q->purge);
 	loop_not_soon(q->loop, &q->turn);
+	nodes_close(q);
 	writer_close(&q->writer);
 	arena_free(&q->batch.arena);
 	while ((op = q->spare) != NULL) {
@@ -514,6 +555,7 @@ heart_open(struct loop *loop, const struct store_driver *driver, const struct st
 	ops_empty(&q->waiting);
 	ops_empty(&q->kept);
 	ops_empty(&q->after_load);
+	ops_empty(&q->asked);
 	q->batch.arena = (struct arena){ 0 };
 	batch_empty(q);
 	if (writer_open(&q->writer, driver, conf, err) == -1 || parts_open(q, err) == -1) {
@@ -570,6 +612,7 @@ heart_close(struct queue **qp)
 	worker_free(&q->copier);
 	worker_free(&q->worker);	/* batch_done of the running one comes from here */
 	ops_join(&q->waiting, &q->after_load);
+	ops_join(&q->waiting, &q->asked);
 	if (q->doubt)
 		drop_all(q, &q->batch.ops, &q->why);
 	close_rest(q);

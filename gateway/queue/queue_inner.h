@@ -3,6 +3,8 @@
  *
  *   queue.c         each call: how it becomes an operation, how its result is told
  *   queue_heart.c   the heart: what waits, batches, trouble, ids, start and end
+ *   queue_change.c  cancel and replace, here and by other owners
+ *   queue_nodes.c   which partitions are ours; the keeper of our lease
  *   queue_writer.c  the worker's side: one batch against the store
  *
  * An operation belongs to the loop while it waits and when it is done, to the worker while
@@ -33,7 +35,8 @@ enum {
 enum op_kind {
 	OP_SUBMIT, OP_MARK, OP_SETTLE, OP_RECEIPT, OP_CANCEL, OP_REPLACE, OP_NOTICE_DONE,
 	OP_NOTICE_LATER, OP_PURGE, OP_LOCATE, OP_FIND, OP_FIND_MSISDN, OP_FLIGHT, OP_NOTICE,
-	OP_OVERDUE, OP_HELD, OP_LOAD, OP_LOAD_NOTICES, OP_CLAIM, OP_RELEASE, OP_NEWS, OP_COUNT
+	OP_OVERDUE, OP_HELD, OP_LOAD, OP_LOAD_NOTICES, OP_CLAIM, OP_RELEASE, OP_NEWS,
+	OP_EVIDENCE, OP_REQUEST, OP_ANSWERED, OP_ANSWER, OP_COUNT
 };
 
 enum op_fate {			/* of what could not be written */
@@ -53,7 +56,7 @@ struct put {			/* one message of a submission */
 };
 
 struct op {
-	struct op	*next;
+	struct op	*next, *next_served;
 	enum op_kind	 kind;
 	bool		 withdrawn;
 	bool		 spoiled;	/* cannot share a transaction: result and err say why */
@@ -93,7 +96,13 @@ struct op {
 			struct text	 account, push_id;
 			struct message	*message;
 			struct store_view view;
+			/* by another owner, or for another node */
+			struct store_request request;	/* number 0: neither */
+			bool		 served;	/* for another node */
+			enum store_result answer;
+			mono_t		 deadline;	/* for the other owner's answer */
 		} change;
+		struct store_evidence evidence;
 		struct {
 			struct text	 account, push_id, msisdn;
 			unsigned	 most;
@@ -185,6 +194,8 @@ struct batch {
 	uint64_t	 ids_first;	/* want_ids of them; 0: none came */
 	struct store_counts counts;
 	struct news	*news, **news_tail;	/* of owned partitions, before all operations */
+	struct handed	*handed, **handed_tail;	/* to us, by other owners */
+	bool		 takes_sends;	/* ours may be used: the lease lasts, and we do not stop */
 	bool		 more_news;
 	struct arena	 arena;		/* of the news, and of bodies while it runs */
 };
@@ -192,6 +203,11 @@ struct batch {
 struct news {
 	struct news	*next;
 	struct store_news is;
+};
+
+struct handed {
+	struct handed	*next;
+	struct store_send is;
 };
 
 struct writer {
@@ -217,6 +233,59 @@ struct ids {
 	uint64_t	 more, more_end;	/* the one after it */
 };
 
+/* --- several nodes --- */
+
+struct keep {			/* one look of the keeper */
+	struct work	 work;		/* first member: work <-> keep */
+	struct queue	*queue;
+	const struct store_driver *driver;
+	struct store_keeper *keeper;
+	struct store_self self;
+	char		*status, *mode;
+	queue_done_fn	*mode_done;
+	void		*mode_arg;
+	struct store_members members;
+	struct err	 err;
+	int		 rc;
+};
+
+struct nodes {
+	struct store_keeper *keeper;	/* NULL: there is one node only */
+	struct worker	*worker;
+	struct keep	 keep;
+	bool		 keeping, silent, known;	/* known: keep.members says something */
+	bool		 leaves;	/* we are stopping */
+	bool		 claiming;
+	mono_t		 until;		/* our lease; INT64_MAX: for ever */
+	struct store_parts scanning;	/* some load of them is under way */
+	struct store_parts leaving;	/* out of the owner's hands, not released yet */
+	struct store_parts releasing;
+	struct timer	*tick, *leave, *poll;
+	uint64_t	 polled;	/* stats.batches at the last poll */
+	char		*status, *mode;	/* for the next look */
+	queue_done_fn	*mode_done;
+	void		*mode_arg;
+};
+
+/* --- changes (queue_change.c) --- */
+
+void	 change_tell_located(struct queue *, struct op *);
+void	 change_tell(struct queue *, struct op *);		/* cancelled, replaced */
+void	 change_tell_request(struct queue *, struct op *);
+void	 change_tell_answered(struct queue *, struct op *);
+void	 change_tell_answer(struct queue *, struct op *);
+void	 change_serve(struct queue *, const struct store_request *);	/* another node's */
+void	 change_poll(struct queue *);			/* have other owners answered? */
+
+int	 nodes_open(struct queue *, struct err *);
+void	 nodes_close(struct queue *);		/* before the writer */
+void	 nodes_tell_claim(struct queue *, struct op *);
+void	 nodes_tell_load(struct queue *, struct op *);
+void	 nodes_tell_load_notices(struct queue *, struct op *);
+void	 nodes_tell_release(struct queue *, struct op *);
+/* It is ours and being loaded, or will be at once. */
+bool	 nodes_are_loading(const struct queue *, unsigned part);
+
 /* What the heart tells those who make the operations. */
 struct heart_calls {
 	/* The result is in op, which is theirs now. */
@@ -225,6 +294,7 @@ struct heart_calls {
 	void	(*offer)(struct queue *, struct op *);
 	/* What came from others; before the operations of its batch. */
 	void	(*news)(struct queue *, const struct store_news *);
+	void	(*handed)(struct queue *, const struct store_send *);
 };
 
 struct queue {
@@ -237,7 +307,9 @@ struct queue {
 
 	struct op_list	 waiting;	/* for the next batch */
 	struct op_list	 kept;		/* in trouble: what stays until it is in */
-	struct op_list	 after_load;	/* cancels that must not overtake the index */
+	struct op_list	 after_load;	/* changes that must not overtake the index */
+	struct op_list	 asked;		/* changes that other owners were asked for */
+	struct op	*serving;	/* changes that other nodes asked us for */
 	struct op	*spare;
 	unsigned	 spare_count;
 	struct batch	 batch;
@@ -246,6 +318,7 @@ struct queue {
 
 	struct store_parts owned;	/* loaded: in the owner's hands */
 	struct store_parts loading;	/* claimed, being loaded */
+	struct nodes	 nodes;
 
 	bool		 trouble, doubt, probe_now;
 	struct err	 why;
@@ -271,6 +344,8 @@ void	 heart_close(struct queue **);
 struct op *op_new(struct queue *, enum op_kind);
 void	 op_free(struct queue *, struct op *);
 void	 op_wait(struct queue *, struct op *);	/* into the next batch */
+const struct err *op_err(struct op *);		/* of its result; NULL: all is well */
+const struct err *op_failure(const struct op *);	/* of look-ups: absent is no fault */
 uint64_t id_take(struct queue *);		/* 0: none left */
 void	 queue_trouble(struct queue *, const struct err *);	/* begins, or goes on */
 

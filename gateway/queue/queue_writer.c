@@ -167,14 +167,17 @@ static void
 run_replace(struct writer *w, struct batch *b, struct op *op)
 {
 	const struct message *m = op->u.change.message;
-	struct text body;
+	struct text body = op->u.change.request.body;
+	wall_t expires = op->u.change.request.expires;
 
-	if (pack(w, b, m, &body, &op->done.err) == -1) {
+	if (!op->u.change.served && pack(w, b, m, &body, &op->done.err) == -1) {
 		op->done.result = STORE_FAILED;
 		return;
 	}
-	w->driver->replace(w->store, epoch_of(w, op->order_key), op->id, op->order_key, body,
-	    m->expires != 0 ? m->expires : op->u.change.view.expires, &op->done);
+	if (!op->u.change.served)
+		expires = m->expires != 0 ? m->expires : op->u.change.view.expires;
+	w->driver->replace(w->store, epoch_of(w, op->order_key), op->id, op->order_key, body, expires,
+	    &op->done);
 }
 
 static void
@@ -421,6 +424,36 @@ run_news(struct writer *w, struct batch *b, struct op *op)
 	op->done.result = STORE_ABSENT;
 }
 
+static void
+run_evidence(struct writer *w, struct batch *b, struct op *op)
+{
+	(void)b;
+	w->driver->evidence(w->store, &op->u.evidence, &op->done);
+}
+
+static void
+run_request(struct writer *w, struct batch *b, struct op *op)
+{
+	(void)b;
+	w->driver->request(w->store, &op->u.change.request, &op->done);
+}
+
+static void
+run_answered(struct writer *w, struct batch *b, struct op *op)
+{
+	(void)b;
+	w->driver->answered(w->store, op->u.change.request.number, op->order_key, &op->u.change.answer,
+	    &op->done);
+}
+
+static void
+run_answer(struct writer *w, struct batch *b, struct op *op)
+{
+	(void)b;
+	w->driver->answer(w->store, op->u.change.request.number, op->order_key, op->u.change.answer,
+	    &op->done);
+}
+
 static const struct {
 	void	(*run)(struct writer *, struct batch *, struct op *);
 	void	(*end)(struct op *);		/* after the flush: what was handed out is copied */
@@ -446,6 +479,10 @@ static const struct {
 	[OP_CLAIM] = { run_claim, NULL },
 	[OP_RELEASE] = { run_release, NULL },
 	[OP_NEWS] = { run_news, NULL },
+	[OP_EVIDENCE] = { run_evidence, NULL },
+	[OP_REQUEST] = { run_request, NULL },
+	[OP_ANSWERED] = { run_answered, NULL },
+	[OP_ANSWER] = { run_answer, NULL },
 };
 
 /* --- a batch --- */
@@ -488,20 +525,39 @@ news_one(void *arg, const struct store_news *news)
 	b->news_tail = &n->next;
 }
 
+static void
+send_one(void *arg, const struct store_send *send)
+{
+	struct batch *b = arg;
+	struct handed *h = arena_get(&b->arena, sizeof *h);
+
+	h->is = *send;
+	h->next = NULL;
+	own_texts(&b->arena, (struct text *[]){ &h->is.mark.link, &h->is.body }, 2);
+	h->is.answers = own_answers(&b->arena, send->answers, send->answer_count);
+	*b->handed_tail = h;
+	b->handed_tail = &h->next;
+}
+
 /* First of all: what came before goes before. */
 static int
 take_news(struct writer *w, struct batch *b)
 {
-	unsigned seen;
+	const struct store_driver *d = w->driver;
+	unsigned seen = 0, handed = 0;
 
 	b->news = NULL;
 	b->news_tail = &b->news;
-	if (parts_none(&b->owned))
-		return 0;
-	if (w->driver->news(w->store, &b->owned, NEWS_SLICE, news_one, b, &seen, &b->err) == -1)
+	b->handed = NULL;
+	b->handed_tail = &b->handed;
+	if (!parts_none(&b->owned) &&
+	    d->news(w->store, &b->owned, NEWS_SLICE, news_one, b, &seen, &b->err) == -1)
 		return -1;
-	w->wrote |= seen > 0;
-	b->more_news = seen == NEWS_SLICE;
+	if (b->takes_sends &&
+	    d->sends(w->store, NEWS_SLICE, send_one, b, &handed, &b->err) == -1)
+		return -1;
+	w->wrote |= seen > 0 || handed > 0;
+	b->more_news = seen == NEWS_SLICE || handed == NEWS_SLICE;
 	return 0;
 }
 

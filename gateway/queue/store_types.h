@@ -20,8 +20,9 @@
 
 enum { STORE_PARTITIONS = 256, STORE_NODE_SHIFT = 44 };
 
+enum { PARTS_WORDS = STORE_PARTITIONS / 64 };
 struct store_parts {		/* a set of partitions */
-	uint64_t	 bits[STORE_PARTITIONS / 64];
+	uint64_t	 bits[PARTS_WORDS];
 };
 
 static inline bool

@@ -22,6 +22,7 @@ enum err_code {
 	ERR_ROUTE,	/* no link can ever carry it: 403 */
 	ERR_STORE,	/* our disk or database: 503 */
 	ERR_BUSY,	/* no room now, or stopping: 503 */
+	ERR_FENCED,	/* another node's by now: 503 */
 	ERR_PEER,	/* the SMSC, the modem, the callback's server */
 	ERR_CONFIG,	/* the configuration */
 	ERR_SYSTEM	/* the machine: memory, descriptors, a system call */

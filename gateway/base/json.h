@@ -3,7 +3,7 @@
  *
  * What the product writes (JSON lines of the simulator, look-ups, status) goes
  * through this writer, which never holds more than the buffer it is given.
- * Reading JSON is jansson's business and comes with the first door that reads it.
+ * Reading is json_value.h's business.
  *
  * Threads: pure.
  */

@@ -120,6 +120,8 @@ struct backlog {
 	size_t		 waiting, in_turn;
 	wall_t		 now, base;
 	uint64_t	 sweep;		/* where backlog_expired goes on */
+	struct backlog_groups closed;
+	uint32_t	 forgotten;	/* lanes looked at since backlog_close */
 	struct ages	 ages;
 };
 
@@ -1010,6 +1012,12 @@ backlog_free(struct backlog **bp)
 	*bp = NULL;
 }
 
+static inline bool
+group_closed(const struct backlog *b, uint64_t key)
+{
+	return (b->closed.bits[key >> 62] >> (key >> 56 & 63) & 1) != 0;
+}
+
 static int
 backlog_add(struct backlog *b, const struct backlog_item *i, enum core_state state)
 {
@@ -1017,6 +1025,8 @@ backlog_add(struct backlog *b, const struct backlog_item *i, enum core_state sta
 	uint32_t n = lane_find(b, i->key);
 	bool made = n == 0;
 
+	if (group_closed(b, i->key))
+		return 0;
 	if (made && (n = lane_make(b, i->key)) == 0)
 		return -1;
 	if (lane_append(b, n, &c) == -1)
@@ -1101,6 +1111,8 @@ link_pick(struct backlog *b, struct link *k)
 	return 0;
 }
 
+static void	lane_forget(struct backlog *, uint32_t lane, bool in_turn);
+
 bool
 backlog_take(struct backlog *b, unsigned link, wall_t now, struct backlog_item *out)
 {
@@ -1111,6 +1123,10 @@ backlog_take(struct backlog *b, unsigned link, wall_t now, struct backlog_item *
 	while ((list = link_pick(b, &b->links[link])) != 0) {
 		struct lane *l = lane_at(b, n = list_at(b, list)->head);
 
+		if (group_closed(b, l->key)) {
+			lane_forget(b, n, false);
+			continue;
+		}
 		place = lane_candidate(b, l, &due);
 		if (place == NONE || lane_list_key(b, l, place) != list_at(b, list)->key) {
 			lane_place(b, n);	/* the hour has changed whose turn it is */
@@ -1200,6 +1216,10 @@ backlog_turn_ends(struct backlog *b, uint64_t id, uint64_t key, enum core_state 
 
 	if (c == NULL)
 		return;
+	if (group_closed(b, key)) {
+		backlog_cut(b, n, place, before);
+		return;
+	}
 	l = lane_at(b, n);
 	lane_untime(b, l);		/* before its due changes */
 	if (c->state == CORE_IN_TURN)
@@ -1316,6 +1336,62 @@ backlog_expired(struct backlog *b, wall_t now, size_t most,
 		core_show(c, key, &out);
 		fn(arg, &out);
 	}
+}
+
+/* --- closed groups ----------------------------------------------------------- */
+
+static void
+lane_forget(struct backlog *b, uint32_t n, bool in_turn)
+{
+	uint32_t place = 0, before = NONE;
+	struct lane *l = lane_at(b, n);
+
+	while (place != NONE) {
+		bool last = l->next == 0;
+
+		if (core_at(b, l, place)->state == CORE_IN_TURN && !in_turn) {
+			before = place;
+			place = core_next(b, l, place);
+			continue;
+		}
+		backlog_cut(b, n, place, before);
+		if (last)
+			return;		/* and with it the lane */
+		place = before == NONE ? 0 : core_next(b, l, before);
+	}
+}
+
+void
+backlog_close(struct backlog *b, const struct backlog_groups *groups)
+{
+	for (size_t i = 0; i < sizeof groups->bits / sizeof *groups->bits; i++)
+		b->closed.bits[i] |= groups->bits[i];
+	b->forgotten = 0;
+}
+
+bool
+backlog_forget(struct backlog *b, size_t most, bool in_turn)
+{
+	for (; most > 0 && b->forgotten < b->lanes.top; most--, b->forgotten++)
+		if (b->forgotten != 0 && lane_at(b, b->forgotten)->first.id != 0 &&
+		    group_closed(b, lane_at(b, b->forgotten)->key))
+			lane_forget(b, b->forgotten, in_turn);
+	return b->forgotten >= b->lanes.top;
+}
+
+void
+backlog_open(struct backlog *b, const struct backlog_groups *groups)
+{
+	bool was = false;
+
+	for (size_t i = 0; i < sizeof groups->bits / sizeof *groups->bits; i++)
+		was |= (b->closed.bits[i] & groups->bits[i]) != 0;
+	if (!was)
+		return;
+	b->forgotten = 0;
+	backlog_forget(b, SIZE_MAX, true);
+	for (size_t i = 0; i < sizeof groups->bits / sizeof *groups->bits; i++)
+		b->closed.bits[i] &= ~groups->bits[i];
 }
 
 /* --- figures ----------------------------------------------------------------- */

@@ -12,6 +12,9 @@
  * Done:     the head leaves, the next one's turn can come.
  * Again:    the head stays first and waits until `due` (trouble of the link: due 0, at once).
  * Pass:     the head steps aside until `due`; later messages pass it, except those of its ordered group.
+ * Closed:   lanes are grouped by the top octet of their key (the queue's partitions). What waits in a
+ *           closed group never gets a turn and is forgotten, slice by slice; what is put is not kept;
+ *           what is in turn is done, however its turn ends.
  *
  * Threads: pure; the loop. Time is handed in.
  */
@@ -30,6 +33,10 @@ enum { BACKLOG_WEIGHT_HIGH = 16, BACKLOG_WEIGHT_NORMAL = 4, BACKLOG_WEIGHT_BULK 
 
 struct backlog_links {			/* a set */
 	uint64_t	 bits[BACKLOG_LINKS / 64];
+};
+
+struct backlog_groups {			/* of lanes, by the top octet of their keys */
+	uint64_t	 bits[256 / 64];
 };
 
 struct backlog_item {
@@ -86,6 +93,13 @@ bool		 backlog_ready(const struct backlog *, unsigned link);	/* take would give 
  * over. fn may call backlog_remove for that one. For a slow sweep: 1/100 of the table a second. */
 void		 backlog_expired(struct backlog *, wall_t now, size_t most,
 		    void (*fn)(void *arg, const struct backlog_item *), void *arg);
+
+void		 backlog_close(struct backlog *, const struct backlog_groups *);
+/* Forgets what waits in closed groups, and with in_turn also what is in turn there; the next `most` slots
+ * since backlog_close. true: nothing is left. */
+bool		 backlog_forget(struct backlog *, size_t most, bool in_turn);
+/* What was closed is open again, and empty: what was not forgotten yet is forgotten now. */
+void		 backlog_open(struct backlog *, const struct backlog_groups *);
 
 size_t		 backlog_count(const struct backlog *);
 size_t		 backlog_count_route(const struct backlog *, unsigned route);

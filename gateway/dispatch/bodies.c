@@ -73,14 +73,20 @@ bodies_put(struct bodies *b, struct message **taken)
 }
 
 void
+bodies_empty(struct bodies *b)
+{
+	while (b->tail != b->head)
+		bodies_oldest_out(b);
+}
+
+void
 bodies_free(struct bodies **bp)
 {
 	struct bodies *b = *bp;
 
 	if (b == NULL)
 		return;
-	while (b->tail != b->head)
-		bodies_oldest_out(b);
+	bodies_empty(b);
 	idmap_free(&b->map);
 	free(b);
 	*bp = NULL;

@@ -17,6 +17,7 @@ struct message;
 struct bodies	*bodies_new(size_t octets_most);
 void		 bodies_free(struct bodies **);
 void		 bodies_put(struct bodies *, struct message **taken);
+void		 bodies_empty(struct bodies *);
 struct message	*bodies_take(struct bodies *, uint64_t id);	/* the caller's now; NULL: not here */
 
 #endif

@@ -15,9 +15,13 @@
 #include "dispatch/dispatch.h"
 
 #include <stdlib.h>
+#include <string.h>
 
+#include "base/buf.h"
 #include "base/finding.h"
+#include "base/json.h"
 #include "dispatch/ending.h"
+#include "dispatch/far.h"
 #include "dispatch/guard.h"
 #include "dispatch/ledger.h"
 #include "dispatch/link.h"
@@ -28,7 +32,7 @@
 #include "io/log.h"
 #include "io/loop.h"
 
-enum { TICK_MS = 1000, SWEEP_TICKS = 10, DRAIN_LOOK_MS = 20 };
+enum { TICK_MS = 1000, SWEEP_TICKS = 10, DRAIN_LOOK_MS = 20, LEAVE_LOOK_MS = 10, PICTURE_MOST = 1 << 20 };
 
 struct dispatch {
 	struct loop	*loop;
@@ -41,7 +45,11 @@ struct dispatch {
 	struct scheduler *scheduler;
 	struct notify_calls calls;
 	struct retry_conf retry;
-	struct timer	*tick, *drain;
+	struct timer	*tick, *drain, *leave;
+	struct store_parts leaving;	/* to other nodes, as soon as nothing of them is under way */
+	char		*picture;	/* what we last said of ourselves */
+	dispatch_mode_fn *on_mode;
+	void		*on_mode_arg;
 	struct guard	 guard;
 	unsigned	 ticks;
 	enum dispatch_mode mode;
@@ -142,11 +150,140 @@ on_trouble(void *arg, bool in_trouble, const struct err *err)
 	scheduler_trouble(((struct dispatch *)arg)->scheduler, in_trouble);
 }
 
+/* --- between nodes ---------------------------------------------------------------------- */
+
+static void
+on_come(void *arg, const struct store_parts *parts)
+{
+	struct dispatch *d = arg;
+
+	scheduler_come(d->scheduler, parts);
+	notify_come(d->notify, parts);
+}
+
+/* Of all that leaves, when nothing of it is under way. */
+static void
+leave_look(void *arg)
+{
+	struct dispatch *d = arg;
+	struct store_parts left = d->leaving;
+
+	if (parts_none(&left))
+		return;
+	if (!scheduler_left(d->scheduler, &left) || !notify_left(d->notify, &left)) {
+		timer_set(d->leave, LEAVE_LOOK_MS);
+		return;
+	}
+	d->leaving = (struct store_parts){ { 0 } };
+	queue_left(d->queue, &left);
+}
+
+static void
+on_leave(void *arg, const struct store_parts *parts)
+{
+	struct dispatch *d = arg;
+
+	for (size_t i = 0; i < PARTS_WORDS; i++)
+		d->leaving.bits[i] |= parts->bits[i];
+	scheduler_leave(d->scheduler, parts);
+	notify_leave(d->notify, parts);
+	timer_set(d->leave, 0);
+}
+
+static void
+on_lost(void *arg, const struct store_parts *parts)
+{
+	struct dispatch *d = arg;
+
+	for (size_t i = 0; i < PARTS_WORDS; i++)
+		d->leaving.bits[i] &= ~parts->bits[i];
+	scheduler_lost(d->scheduler, parts);
+	notify_leave(d->notify, parts);
+}
+
+static void
+on_evidence(void *arg, const struct store_evidence *e)
+{
+	scheduler_evidence(((struct dispatch *)arg)->scheduler, e);
+}
+
+static void
+on_joined(void *arg, const struct store_joined *j)
+{
+	receipts_joined(((struct dispatch *)arg)->receipts, j);
+}
+
+static void
+on_handed(void *arg, const struct store_send *send)
+{
+	scheduler_handed(((struct dispatch *)arg)->scheduler, send);
+}
+
+static uint16_t
+self_of(const struct dispatch *d)
+{
+	return (uint16_t)strtoul(queue_node(d->queue).at, NULL, 10);
+}
+
+static void
+on_members(void *arg, const struct store_members *m)
+{
+	struct dispatch *d = arg;
+
+	scheduler_members(d->scheduler, self_of(d), m);
+	if (d->on_mode != NULL && m->mode.len > 0)
+		d->on_mode(d->on_mode_arg, m->mode);
+}
+
+/* What the others see of this node, and every node's status page shows. */
+static char *
+on_status(void *arg)
+{
+	static const char *const modes[] = {
+		[DISPATCH_RUNNING] = "running", [DISPATCH_ISOLATED] = "isolated",
+		[DISPATCH_SUSPENDED] = "suspended"
+	};
+	struct dispatch *d = arg;
+	struct buf b = buf_heap(PICTURE_MOST);
+	struct json j = { .out = &b };
+	struct dispatch_status s;
+	char *picture;
+
+	dispatch_status(d, &s);
+	json_open(&j, NULL, '{');
+	json_text(&j, "mode", text_of(d->draining ? "going down" : modes[d->mode]));
+	json_number(&j, "waiting", (int64_t)s.waiting);
+	json_number(&j, "in-flight", (int64_t)s.in_flight);
+	json_number(&j, "notices", (int64_t)s.notices);
+	json_number(&j, "oldest", s.oldest);
+	json_number(&j, "sent", (int64_t)s.sms_sent.total);
+	far_publish(d->links, d->draining || d->mode == DISPATCH_SUSPENDED, &j);
+	json_close(&j, '}');
+	picture = b.overflow ? NULL : text_dup((struct text){ (const char *)b.data, b.len });
+	buf_free(&b);
+	if (picture != NULL && d->picture != NULL && strcmp(picture, d->picture) == 0) {
+		free(picture);
+		return NULL;
+	}
+	free(d->picture);
+	d->picture = picture;
+	return picture != NULL ? text_dup(text_of(picture)) : NULL;
+}
+
+void
+dispatch_on_mode(struct dispatch *d, dispatch_mode_fn *fn, void *arg)
+{
+	d->on_mode = fn;
+	d->on_mode_arg = arg;
+}
+
 static const struct queue_owner owner = {
 	.offer = on_offer, .stored = on_stored, .dropped = on_dropped,
 	.adopted = on_adopted, .withhold = on_withhold,
 	.changed = on_changed, .loaded = on_loaded, .loaded_notices = on_loaded_notices,
-	.trouble = on_trouble
+	.trouble = on_trouble,
+	.come = on_come, .leave = on_leave, .lost = on_lost, .evidence = on_evidence,
+	.joined = on_joined, .handed = on_handed, .members = on_members, .status = on_status
 };
 
 /* --- news from the links ---------------------------------------------------------------- */
@@ -311,6 +448,7 @@ dispatch_new_calls(struct loop *loop, struct queue *queue, const struct notify_c
 	rate_start(&d->sms_received, loop_now(loop));
 	rate_start(&d->dlr_received, loop_now(loop));
 	if ((d->tick = timer_new(loop, dispatch_tick, d)) == NULL ||
+	    (d->leave = timer_new(loop, leave_look, d)) == NULL ||
 	    (d->ledger = ledger_new(queue)) == NULL ||
 	    (d->links = links_new(loop, drivers, queue_node(queue), &link_events, d)) == NULL ||
 	    (d->notify = notify_new(loop, d->ledger, calls, &notify)) == NULL ||
@@ -410,6 +548,7 @@ dispatch_free(struct dispatch **dp)
 		return;
 	timer_free(&d->tick);
 	timer_free(&d->drain);
+	timer_free(&d->leave);
 	if (d->scheduler != NULL) {
 		scheduler_stop(d->scheduler, true);
 		queue_owner_set(d->queue, NULL, NULL);
@@ -420,6 +559,7 @@ dispatch_free(struct dispatch **dp)
 	endings_free(&d->endings);
 	notify_free(&d->notify);
 	ledger_close(&d->ledger);
+	free(d->picture);
 	free(d);
 	*dp = NULL;
 }
@@ -446,16 +586,29 @@ dispatch_status(const struct dispatch *d, struct dispatch_status *out)
 	out->dlr_received = d->dlr_received;
 }
 
+static const struct link *
+own_link(const struct dispatch *d, size_t *index)
+{
+	for (size_t i = 0; i < links_count(d->links); i++)
+		if (!links_at(d->links, i)->far && (*index)-- == 0)
+			return links_at(d->links, i);
+	return NULL;
+}
+
 size_t
 dispatch_link_count(const struct dispatch *d)
 {
-	return links_count(d->links);
+	size_t n = 0;
+
+	for (size_t i = 0; i < links_count(d->links); i++)
+		n += !links_at(d->links, i)->far;
+	return n;
 }
 
 void
 dispatch_link_status(const struct dispatch *d, size_t index, struct link_status *out)
 {
-	const struct link *l = links_at(d->links, index);
+	const struct link *l = own_link(d, &index);
 
 	*out = (struct link_status){ .name = l->name, .smsc_id = l->smsc_id.at,
 	    .admin_id = l->admin_id.at, .description = link_describe(l), .failed = l->failed,

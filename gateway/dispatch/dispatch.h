@@ -62,6 +62,10 @@ void		 dispatch_start(struct dispatch *);	/* takes the queue's index, begins to 
 enum routable { ROUTABLE_NOW, ROUTABLE_LATER, ROUTABLE_NEVER };
 enum routable	 dispatch_routable(void *dispatch, const struct message *);
 
+/* What this node does when somebody sets a mode for all nodes (queue_mode_all); not called: one node only. */
+typedef void dispatch_mode_fn(void *arg, struct text mode);
+void		 dispatch_on_mode(struct dispatch *, dispatch_mode_fn *, void *arg);
+
 /* Kannel's suspend (nothing is sent or received), isolate (nothing is received). */
 enum dispatch_mode { DISPATCH_RUNNING, DISPATCH_ISOLATED, DISPATCH_SUSPENDED };
 void		 dispatch_mode(struct dispatch *, enum dispatch_mode);
@@ -90,6 +94,7 @@ struct link_status {
 struct dispatch_status {
 	uint64_t	 waiting, in_flight, awaiting, notices, notices_failed;
 	uint64_t	 possible_duplicates, recovered_in_flight, receipts_unmatched;
+	uint64_t	 stranded;	/* were on their way when their partition was lost: frozen, or cut off */
 	wall_t		 oldest;		/* acceptance of the oldest message that has not left; 0: none */
 	struct rate	 sms_sent, sms_received, dlr_received, callbacks;
 	bool		 loading;

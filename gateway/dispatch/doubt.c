@@ -11,6 +11,9 @@
  *
  * What is held waits for a late answer, or for a person's word.
  *
+ * What another node was sending when its partition came to us is waited for while that node lives: it
+ * knows, and its evidence comes. When it is dead, nobody knows.
+ *
  * Knows:     the three policies, late answers, decisions.
  * Does not:  know why an outcome is unknown.
  * Owns:      lists of what waits for its link; late flights.
@@ -23,7 +26,8 @@
 #include "io/log.h"
 #include "push/msisdn.h"
 
-enum { WAIT_UNKNOWN_LINK = 60 * 1000 };	/* wait-ack of a link that is not known any more */
+enum { WAIT_UNKNOWN_LINK = 60 * 1000,	/* wait-ack of a link that is not known any more */
+    WAIT_SENDER = 10 * 60 * 1000 };	/* for a node that lives and should tell, beyond wait-ack */
 
 static void
 doubt_give_up(void *arg, enum errand_end end, uint64_t id, uint64_t key, wall_t expires)
@@ -43,8 +47,8 @@ doubt_list(struct scheduler *s, const struct trial *t)
 	return t->link != NULL ? &t->link->unknowns : &s->orphans;
 }
 
-static bool
-doubt_cut(struct scheduler *s, const struct trial *t)	/* false: it does not wait here */
+bool
+doubt_cut(struct scheduler *s, const struct trial *t)
 {
 	for (struct trial **at = doubt_list(s, t); *at != NULL; at = &(*at)->next) {
 		if (*at != t)
@@ -105,14 +109,14 @@ scheduler_link_retired(struct scheduler *s, struct link *l)
 {
 	struct trial **at = &s->orphans;
 
+	if (l->far)
+		afar_link_gone(s, l);
 	while (*at != NULL)
 		at = &(*at)->next;
 	*at = l->unknowns;
 	l->unknowns = NULL;
 	trials_forget_link(s->trials, l);
 }
-
-static void	doubt_settled(struct scheduler *, struct flight *);
 
 /* --- an outcome becomes unknown ------------------------------------------------------------ */
 
@@ -140,7 +144,7 @@ doubt_begin(struct scheduler *s, struct flight *f)
 		scheduler_turn_done(s, f);
 		f->overtaken = true;
 	}
-	f->settled = policy != LINK_GIVE_UP && l->up ? doubt_settled : NULL;
+	f->settled = policy != LINK_GIVE_UP && l->up && !l->far ? doubt_late : NULL;
 	settle_flight(s, f, &st, policy == LINK_GIVE_UP ? &event : NULL);
 	message_free(&f->message);
 	doubt_check(s);
@@ -187,6 +191,7 @@ late_again(struct scheduler *s, struct flight *f)
 		t->attempt = f->attempt;
 		t->reference = f->reference;
 		t->link = f->link->retired ? NULL : f->link;
+		t->sender = STORE_NOBODY;
 		t->evidence = flight_accepted(f) > 0;
 		t->duplicate = false;
 	}
@@ -208,6 +213,8 @@ late_read(void *arg, const struct err *err, const struct store_flight *row)
 
 	if (err == NULL && row->body.at != NULL && (!f->overtaken || row->state == STATE_HELD))
 		f->message = message_unpack(row->body.at, row->body.len, NULL);
+	if (f->message != NULL && f->known)
+		f->carried = text_dup(row->link);
 	if (f->message == NULL) {		/* trouble, or gone: it goes on as unknown */
 		if (!f->overtaken)
 			backlog_again(s->backlog, f->id, f->key, 0);
@@ -232,19 +239,29 @@ late_decide(struct scheduler *s, struct flight *f)
 		if (f->segments[i].state == ANSWER_UNKNOWN)
 			return;
 	lates_cut(f);
-	if (!late_may_settle(s, f)) {
-		flight_free(&f);
-		return;
-	}
 	f->settled = NULL;
+	if (f->whose != FLIGHT_OURS) {
+		f->turn = flight_accepted(f) == f->total ? TURN_ACCEPTED : TURN_RETURNED;
+		f->link->unsettled++;
+		afar_report(s, f);
+	} else if (late_may_settle(s, f)) {
+		doubt_read(s, f);
+	} else {
+		flight_free(&f);
+	}
+}
+
+void
+doubt_read(struct scheduler *s, struct flight *f)
+{
 	f->state = FLIGHT_SETTLING;
 	f->link->unsettled++;
 	ledger_flight(s->ledger, f->id, f->key, late_read, f);
 }
 
 /* After the commit: kept for a late answer, or freed. */
-static void
-doubt_settled(struct scheduler *s, struct flight *f)
+void
+doubt_late(struct scheduler *s, struct flight *f)
 {
 	struct link *l = f->link;
 
@@ -410,29 +427,81 @@ scheduler_decide(struct scheduler *s, uint64_t id, uint64_t key, enum dispatch_v
 	ledger_flight(s->ledger, id, key, decision_read, d);
 }
 
-/* --- after a start -------------------------------------------------------------------------- */
+/* --- what others left in doubt: before a start, or on a node that is gone ------------------- */
+
+/* "5/vf1": whose link it is. */
+static uint16_t
+doubt_node(struct text address)
+{
+	unsigned long n = 0;
+
+	for (size_t i = 0; i < address.len && address.at[i] >= '0' && address.at[i] <= '9' && n < STORE_NOBODY;
+	    i++)
+		n = n * 10 + (unsigned long)(address.at[i] - '0');
+	return n < STORE_NOBODY ? (uint16_t)n : STORE_NOBODY;
+}
+
+static bool
+node_lives(const struct store_members *m, uint16_t node)
+{
+	for (unsigned i = 0; m != NULL && i < m->peer_count; i++)
+		if (m->peers[i].node == node)
+			return m->peers[i].alive;
+	return false;
+}
+
+/* The node that sent it, if it is another one and can still tell; else STORE_NOBODY. */
+static uint16_t
+doubt_sender(const struct scheduler *s, struct text address)
+{
+	const struct queue *q = ledger_queue(s->ledger);
+	uint16_t node = doubt_node(address);
+
+	if (node == doubt_node(queue_node(q)) || !node_lives(queue_members(q), node))
+		return STORE_NOBODY;
+	return node;
+}
+
+static void
+doubt_hold(struct scheduler *s, uint64_t id, uint64_t key, uint16_t attempt)
+{
+	struct store_settlement st = { .id = id, .order_key = key, .state = STATE_HELD,
+	    .attempt = attempt, .at = clock_wall() };
+
+	ledger_settle(s->ledger, &st, NULL, NULL);
+}
+
+static void
+doubt_end(struct scheduler *s, uint64_t id, uint64_t key)
+{
+	static const struct errand unknown = { .outcome = OUTCOME_UNKNOWN, .event = DLR_UNKNOWN };
+
+	ending_errand(s->endings, id, key, &unknown, doubt_give_up, s);
+}
 
 /* The backlog is loaded in the order of ids, and the one in doubt holds its lane. */
 void
 doubt_loaded(struct scheduler *s, const struct store_index *row, const struct backlog_item *item)
 {
-	static const struct errand unknown = { .outcome = OUTCOME_UNKNOWN, .event = DLR_UNKNOWN };
 	struct link *l = links_find(s->links, row->link);
-	enum link_unknown policy = l != NULL ? l->unknown_policy : LINK_RESEND;
-	wall_t ready = row->marked + (l != NULL ? l->wait_ack_ms : WAIT_UNKNOWN_LINK);
+	const struct link *like = l != NULL ? l : links_like(s->links, row->link);
+	enum link_unknown policy = like != NULL ? like->unknown_policy : LINK_RESEND;
+	wall_t ready = row->marked + (like != NULL ? like->wait_ack_ms : WAIT_UNKNOWN_LINK);
+	uint16_t sender = row->state == STATE_SENDING ? doubt_sender(s, row->link) : STORE_NOBODY;
 	struct trial *t;
 
-	if (row->state == STATE_SENDING)
+	if (sender != STORE_NOBODY) {
+		policy = LINK_RESEND;
+		ready += WAIT_SENDER;
+	} else if (row->state == STATE_SENDING) {
 		s->recovered++;
+	}
 	if (policy == LINK_GIVE_UP) {
-		ending_errand(s->endings, row->id, row->order_key, &unknown, doubt_give_up, s);
+		doubt_end(s, row->id, row->order_key);
 		return;
 	}
 	if (policy == LINK_HOLD) {
-		struct store_settlement st = { .id = row->id, .order_key = row->order_key,
-		    .state = STATE_HELD, .attempt = row->attempt, .at = clock_wall() };
-
-		ledger_settle(s->ledger, &st, NULL, NULL);
+		doubt_hold(s, row->id, row->order_key, row->attempt);
 		return;
 	}
 	if ((t = trials_make(s->trials, row->id, row->order_key)) == NULL ||
@@ -445,5 +514,42 @@ doubt_loaded(struct scheduler *s, const struct store_index *row, const struct ba
 	}
 	t->attempt = row->attempt;
 	t->reference = row->reference;
+	t->tries = row->tries;
+	t->first = row->refused;
 	doubt_wait(s, t, l, ready);
+	t->sender = sender;
+}
+
+/* Those whose sender is dead by now: nobody will tell. */
+static void
+doubt_orphaned(void *arg, struct trial *t)
+{
+	struct scheduler *s = arg;
+	const struct link *like = t->link;
+	wall_t ready;
+
+	if (t->sender == STORE_NOBODY ||
+	    node_lives(queue_members(ledger_queue(s->ledger)), t->sender) || !doubt_cut(s, t))
+		return;
+	t->sender = STORE_NOBODY;
+	s->recovered++;
+	if (like != NULL && like->unknown_policy != LINK_RESEND) {
+		backlog_done(s->backlog, t->id, t->key);
+		if (like->unknown_policy == LINK_HOLD)
+			doubt_hold(s, t->id, t->key, t->attempt);
+		else
+			doubt_end(s, t->id, t->key);
+		trials_drop(s->trials, t->id);
+		scheduler_soon(s);
+		return;
+	}
+	ready = clock_wall() + (like != NULL ? like->wait_ack_ms : WAIT_UNKNOWN_LINK);
+	doubt_wait(s, t, NULL, ready);
+}
+
+void
+doubt_members(struct scheduler *s)
+{
+	if (s->in_doubt > 0)
+		trials_each(s->trials, doubt_orphaned, s);
 }

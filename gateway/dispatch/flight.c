@@ -37,6 +37,7 @@ flight_empty(struct flight *f)
 		free(f->segments);
 	if (f->ids != f->some_ids)
 		free(f->ids);
+	free(f->carried);
 }
 
 void

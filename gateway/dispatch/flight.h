@@ -25,7 +25,14 @@ enum flight_state {
 	FLIGHT_MARKING,		/* taken; mark and body are on their way */
 	FLIGHT_SENDING,
 	FLIGHT_SETTLING,	/* all answered; the settlement is being committed */
-	FLIGHT_LATE		/* outcome unknown; an answer may still come */
+	FLIGHT_LATE,		/* outcome unknown; an answer may still come */
+	FLIGHT_AFAR		/* another node sends it for us; its answers come as evidence */
+};
+
+enum flight_whose {		/* who owns the message */
+	FLIGHT_OURS,
+	FLIGHT_HANDED,		/* another node: we send it; what becomes of it is evidence */
+	FLIGHT_STRAY		/* another node by now: nothing of it is begun any more */
 };
 
 enum { FLIGHT_HERE = 100, FLIGHT_LEFT };	/* beside enum store_answer_state */
@@ -47,6 +54,7 @@ struct flight {
 	uint32_t	 index, generation;
 	uint32_t	 code;		/* of the last refusal */
 	enum flight_state state;
+	enum flight_whose whose;
 	enum turn	 turn;		/* the worst so far */
 	uint16_t	 attempt, reference;
 	uint8_t		 waits;		/* for mark and body */
@@ -54,6 +62,8 @@ struct flight {
 	bool		 judge;		/* its route is of a former configuration */
 	bool		 resumed;	/* some segments were accepted before, by this link */
 	bool		 evidence_before;	/* of another attempt: to be forgotten */
+	bool		 look;		/* the store may know that all was accepted: read first */
+	bool		 known;		/* it does: nothing is sent, the evidence is in the store */
 	bool		 duplicate_counted;	/* some segment may arrive twice */
 	void		(*settled)(struct scheduler *, struct flight *);	/* after the commit; NULL: it is freed */
 	bool		 cut;		/* the number of segments is known */
@@ -63,6 +73,7 @@ struct flight {
 	bool		 overtaken;	/* its lane has gone on: not in turn any more */
 	uint8_t		 total, next_segment, out;	/* out: left and not answered */
 	mono_t		 left;		/* the first segment */
+	char		*carried;	/* link that it went over, if not `link` (malloc) */
 	char		 said[32];	/* by the network, of a refusal */
 	struct flight_segment *segments, few[4];
 	char		*ids, some_ids[64];

@@ -198,6 +198,19 @@ ledger_receipt(struct ledger *l, const struct store_receipt *r, queue_joined_fn 
 }
 
 void
+ledger_evidence(struct ledger *l, const struct store_evidence *e, queue_done_fn *done, void *arg)
+{
+	struct op *o = op_new(l, arg);
+
+	if (o == NULL) {
+		done(arg, &no_memory);
+		return;
+	}
+	o->then.done = done;
+	queue_evidence(l->queue, e, op_done, o);
+}
+
+void
 ledger_flight(struct ledger *l, uint64_t id, uint64_t order_key, queue_flight_fn *flight, void *arg)
 {
 	struct op *o = op_new(l, arg);

@@ -22,6 +22,7 @@ void	ledger_mark(struct ledger *, uint64_t id, uint64_t order_key, const struct 
 	    queue_done_fn *, void *arg);
 void	ledger_settle(struct ledger *, const struct store_settlement *, queue_joined_fn *, void *arg);
 void	ledger_receipt(struct ledger *, const struct store_receipt *, queue_joined_fn *, void *arg);
+void	ledger_evidence(struct ledger *, const struct store_evidence *, queue_done_fn *, void *arg);
 void	ledger_flight(struct ledger *, uint64_t id, uint64_t order_key, queue_flight_fn *, void *arg);
 void	ledger_notice(struct ledger *, uint64_t id, uint64_t order_key, queue_notice_fn *, void *arg);
 void	ledger_overdue(struct ledger *, queue_overdue_fn *, void *arg);

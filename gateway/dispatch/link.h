@@ -16,6 +16,7 @@
 #include <stdint.h>
 #include "base/conf.h"
 #include "base/stats.h"
+#include "push/escape.h"
 #include "push/route.h"
 #include "push/segment.h"
 #include "smsc/smsc.h"
@@ -42,6 +43,7 @@ struct link {
 	bool		 up;		/* messages may be sent */
 	bool		 retired;	/* left the configuration */
 	bool		 dead;		/* dead-start: it was never opened */
+	bool		 far;		/* another node's: no driver, messages are handed over (far.h) */
 	enum link_unknown unknown_policy;
 	struct segment_rules rules;
 	unsigned	 in_flight;	/* segments */
@@ -87,6 +89,10 @@ size_t		 links_count(const struct links *);	/* with retired ones that are not go
 struct link	*links_at(const struct links *, size_t index);
 struct link	*links_find(const struct links *, struct text address);	/* NULL: gone */
 struct link	*links_number(const struct links *, unsigned number);
+struct link	*links_like(const struct links *, struct text address);	/* ours of the same name; NULL: none */
+struct link	*links_nobody(const struct links *);	/* stands for one that is gone; never up */
+/* Who carried it, for a report: also when its link is gone. */
+void		 links_tell(const struct links *, struct text address, struct report *);
 bool		 links_by_receiver(const struct links *);	/* some rule looks at the receiver */
 enum route_verdict link_judge(const struct link *, struct text smsc, struct text receiver);
 

@@ -91,6 +91,7 @@ struct notify {
 	struct buf	 url;		/* the last row's */
 	struct soon	 pump;
 	struct timer	 *timer;
+	struct store_parts gone;	/* another node's: nothing of them stays here */
 	struct notify_status status;
 };
 
@@ -384,11 +385,17 @@ entry_is_behind(const struct notify *n, const struct entry *e)
 	return false;
 }
 
+static void	entry_end(struct notify *, uint32_t);
+
 static void
 entry_wait(struct notify *n, uint32_t number)	/* its place, by what is known of it */
 {
 	struct entry *e = entry_at(n, number);
 
+	if (parts_has(&n->gone, store_part(e->order_key))) {
+		entry_end(n, number);
+		return;
+	}
 	if (entry_is_behind(n, e)) {
 		e->state = ENTRY_BEHIND;
 		return;
@@ -800,11 +807,90 @@ notify_drop(struct notify *n, uint32_t number)
 void
 notify_loaded(struct notify *n, const struct store_notice *row)
 {
-	uint32_t number = entry_make(n, row);
+	uint32_t number;
 
-	if (number == 0)
+	for (uint32_t i = *bucket_of(n, row->message); i != 0; i = entry_at(n, i)->chain)
+		if (entry_at(n, i)->id == row->id)
+			return;		/* its call, from before it went and came back, is under way */
+	if ((number = entry_make(n, row)) == 0)
 		log_error("no memory for a notification that waits: it comes with the next start");
 	notify_go(n, number);
+}
+
+void
+notify_come(struct notify *n, const struct store_parts *parts)
+{
+	for (size_t i = 0; i < PARTS_WORDS; i++)
+		n->gone.bits[i] &= ~parts->bits[i];
+}
+
+static bool
+entry_gone(const struct notify *n, uint32_t number)
+{
+	return parts_has(&n->gone, store_part(entry_at(n, number)->order_key));
+}
+
+/* Out of the line and the heap; the entries themselves are freed afterwards. */
+static void
+receiver_sift(struct notify *n, struct receiver *r)
+{
+	uint32_t at = r->first;
+
+	r->first = r->last = 0;
+	for (uint32_t next; at != 0; at = next) {
+		next = entry_at(n, at)->next;
+		if (entry_gone(n, at))
+			continue;
+		entry_at(n, at)->next = 0;
+		if (r->first == 0)
+			r->first = at;
+		else
+			entry_at(n, r->last)->next = at;
+		r->last = at;
+	}
+}
+
+static void
+heap_sift_out(struct notify *n)
+{
+	uint32_t count = n->heap_count;
+
+	n->heap_count = 0;
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t number = n->heap[i];
+
+		if (entry_gone(n, number))
+			continue;
+		heap_put(n, n->heap_count, number);
+		heap_sift(n, n->heap_count++);
+	}
+}
+
+void
+notify_leave(struct notify *n, const struct store_parts *parts)
+{
+	for (size_t i = 0; i < PARTS_WORDS; i++)
+		n->gone.bits[i] |= parts->bits[i];
+	for (unsigned i = THE_REST; i < n->receiver_count; i++)
+		if (n->receivers[i].name != NULL)
+			receiver_sift(n, &n->receivers[i]);
+	heap_sift_out(n);
+	for (uint32_t i = 1; i < n->used; i++) {
+		unsigned state = entry_at(n, i)->state;
+
+		if ((state == ENTRY_BEHIND || state == ENTRY_READY || state == ENTRY_LATER) &&
+		    entry_gone(n, i))
+			entry_end(n, i);
+	}
+}
+
+bool
+notify_left(const struct notify *n, const struct store_parts *parts)
+{
+	for (const struct call *c = n->under_way; c != NULL; c = c->next)
+		if (parts_has(parts, store_part(entry_at(n, c->entry)->order_key)))
+			return false;
+	return true;
 }
 
 void

@@ -47,6 +47,11 @@ uint32_t	 notify_add(struct notify *, const struct report *, uint64_t order_key,
 void		 notify_go(struct notify *, uint32_t number);
 void		 notify_drop(struct notify *, uint32_t number);
 void		 notify_loaded(struct notify *, const struct store_notice *);
+/* Between nodes: partitions that are ours now (loaded next); that go (calls under way are ended, nothing else
+ * is begun); true: none of these calls is left. */
+void		 notify_come(struct notify *, const struct store_parts *);
+void		 notify_leave(struct notify *, const struct store_parts *);
+bool		 notify_left(const struct notify *, const struct store_parts *);
 bool		 notify_wanted(int event, uint8_t mask);	/* Kannel's rules */
 
 struct notify_status {

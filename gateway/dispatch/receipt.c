@@ -133,23 +133,6 @@ receipt_log(const struct receipts *r, const struct message *m, uint8_t state, st
 	    { "foreign-id", foreign_id } }, 2);
 }
 
-/* Who carried it, for the report: also when its link has left the configuration. */
-static void
-event_link(const struct receipts *r, struct text address, struct report *event)
-{
-	const struct link *l = links_find(r->links, address);
-	const char *slash;
-
-	if (l != NULL) {
-		event->smsc = l->smsc_id;
-		event->own_number = l->my_number;
-		return;
-	}
-	slash = address.at != NULL ? memchr(address.at, '/', address.len) : NULL;
-	if (slash != NULL)
-		event->smsc = (struct text){ slash + 1, address.len - (size_t)(slash + 1 - address.at) };
-}
-
 static void
 receipt_finish(struct receipts *r, const struct message *m, uint64_t key, uint8_t state,
     struct text foreign_id, struct text said, struct text link, uint16_t attempt)
@@ -159,7 +142,7 @@ receipt_finish(struct receipts *r, const struct message *m, uint64_t key, uint8_
 	    .attempt = attempt };
 	struct report event = { .event = d->event, .foreign_id = foreign_id, .answer = said };
 
-	event_link(r, link, &event);
+	links_tell(r->links, link, &event);
 	receipt_log(r, m, state, foreign_id);
 	ending_settle(r->endings, m, key, &s, &event, NULL, NULL);
 }
@@ -174,7 +157,7 @@ receipt_tell(struct receipts *r, const struct message *m, uint64_t key, struct t
 	    .pending = PENDING_TOLD };
 	struct report event = { .event = DLR_BUFFERED, .foreign_id = foreign_id, .answer = said };
 
-	event_link(r, link, &event);
+	links_tell(r->links, link, &event);
 	receipt_log(r, m, RECEIPT_PENDING, foreign_id);
 	ending_settle(r->endings, m, key, &s, &event, NULL, NULL);
 }

@@ -13,25 +13,32 @@
 
 #include <string.h>
 
+static const struct backlog_links none;
+
 static int
 routing_ask(struct scheduler *s, struct text smsc, struct text receiver, bool *never)
 {
-	struct backlog_links may = { { 0 } }, preferred = { { 0 } };
+	/* Preferred here, preferred on other nodes, here, on other nodes. */
+	struct backlog_links may = { { 0 } }, by[4] = { { { 0 } } };
+	unsigned count[4] = { 0 }, best;
 	int route;
 
-	*never = true;
 	for (size_t i = 0; i < links_count(s->links); i++) {
 		const struct link *l = links_at(s->links, i);
 		enum route_verdict v = link_judge(l, smsc, receiver);
+		unsigned which = (v == ROUTE_PREFERRED ? 0 : 2) + l->far;
 
 		if (v == ROUTE_NO)
 			continue;
-		*never = false;
 		may.bits[l->number / 64] |= UINT64_C(1) << l->number % 64;
-		if (v == ROUTE_PREFERRED)
-			preferred.bits[l->number / 64] |= UINT64_C(1) << l->number % 64;
+		by[which].bits[l->number / 64] |= UINT64_C(1) << l->number % 64;
+		count[which]++;
 	}
-	route = backlog_route(s->backlog, &may, &preferred);
+	for (best = 0; best < 3 && count[best] == 0;)
+		best++;
+	*never = count[best] == 0;
+	/* Those that are not preferred are all alike, unless some are another node's. */
+	route = backlog_route(s->backlog, &may, best < 2 || count[3] > 0 ? &by[best] : &none);
 	return route >= 0 ? route : 0;	/* of 4096 none is free: the first one, which no link serves */
 }
 
@@ -66,8 +73,6 @@ routing_of(struct scheduler *s, struct text smsc, struct text receiver, bool *ne
 void
 scheduler_routes_changed(struct scheduler *s)
 {
-	static const struct backlog_links none;
-
 	for (unsigned i = 0; i < ROUTES_KNOWN; i++)
 		s->routes[i].len = (size_t)-1;
 	backlog_routes_stale(s->backlog);
@@ -120,11 +125,12 @@ routing_item(struct scheduler *s, const struct message *m, uint64_t key, struct 
 bool
 link_may_take(const struct link *l)
 {
-	return l->up && !l->retired && l->unsettled < l->window + LINK_UNSETTLED &&
-	    l->unsent < l->ahead && !link_resting(l);
+	return l->up && !l->retired &&
+	    l->unsettled < (l->far ? link_ahead_least(l) : l->window + LINK_UNSETTLED) && l->unsent < l->ahead && !link_resting(l);
 }
 
-/* Preferred links that are up come first; among equals they take turns. */
+/* Preferred links that are up come first; among equals they take turns. What is for another node's link
+ * takes the slow road. */
 struct link *
 routing_pick(struct scheduler *s, const struct message *m, uint64_t key)
 {
@@ -144,7 +150,7 @@ routing_pick(struct scheduler *s, const struct message *m, uint64_t key)
 		}
 		if (preferred_up && v != ROUTE_PREFERRED)
 			continue;
-		if (free_one == NULL && link_may_take(l) && backlog_idle(s->backlog, key, l->number))
+		if (free_one == NULL && !l->far && link_may_take(l) && backlog_idle(s->backlog, key, l->number))
 			free_one = l;
 		if (free_one != NULL && v == ROUTE_PREFERRED)
 			break;

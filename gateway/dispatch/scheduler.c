@@ -75,6 +75,7 @@ scheduler_free(struct scheduler **sp)
 	backlog_free(&s->backlog);
 	segment_plan_free(&s->plan);
 	buf_free(&s->receiver);
+	idmap_free(&s->afar);
 	free(s->pending);
 	free(s->references);
 	free(s);
@@ -96,7 +97,7 @@ claim(struct scheduler *s, const struct message *m, uint64_t key)
 	struct flight *f;
 	struct link *l;
 
-	if (s->stopped || s->trouble || *pending_of(s, key) > 0 || m->not_before > 0 ||
+	if (s->stopped || s->trouble || !queue_may_send(ledger_queue(s->ledger)) || *pending_of(s, key) > 0 || m->not_before > 0 ||
 	    (l = routing_pick(s, m, key)) == NULL)
 		return NULL;
 	if ((f = flight_new(s->flights, m->id, key)) == NULL)
@@ -240,6 +241,10 @@ expired(void *arg, enum errand_end end, uint64_t id, uint64_t key, wall_t expire
 	struct scheduler *s = e->scheduler;
 	bool over = end == ERRAND_DONE || end == ERRAND_GONE;
 
+	if (e->stray) {
+		expiry_end(e);
+		return;
+	}
 	if (!e->in_turn)
 		backlog_hold(s->backlog, id, key, false);
 	if (over && e->in_turn)
@@ -328,6 +333,35 @@ taken_evidence(struct flight *f, const struct store_flight *row)
 			    row->answers[i].foreign_id);
 }
 
+/* Another link than the last time: does the store know more of that attempt? Evidence may have come after
+ * it was given up; or none of it ever left. */
+static void
+taken_look(struct flight *f, const struct store_flight *row)
+{
+	const struct trial *t = trials_get(f->scheduler->trials, f->id);
+	unsigned accepted = 0;
+
+	if (!f->look || f->whose != FLIGHT_OURS || t == NULL || row->attempt != t->attempt)
+		return;
+	for (unsigned i = 0; i < row->answer_count; i++)
+		accepted += row->answers[i].state == ANSWER_ACCEPTED;
+	if (row->segments > 0 && accepted == row->segments && flight_segments(f, row->segments) == 0) {
+		for (unsigned i = 0; i < row->answer_count; i++)
+			flight_answer(f, row->answers[i].segment, row->answers[i].state,
+			    row->answers[i].foreign_id);
+		f->attempt = row->attempt;
+		f->carried = text_dup(row->link);
+		f->known = f->cut = true;
+	} else if (accepted == 0 && row->state == STATE_WAITING && !t->duplicate) {
+		f->evidence_before = false;
+		if (f->duplicate_counted) {
+			f->duplicate_counted = false;
+			f->scheduler->possible_duplicates--;
+			f->link->possible_duplicates--;
+		}
+	}
+}
+
 static void
 taken_body(void *arg, const struct err *err, const struct store_flight *row)
 {
@@ -338,6 +372,8 @@ taken_body(void *arg, const struct err *err, const struct store_flight *row)
 		f->gone = true;
 	} else if (err == NULL) {
 		struct err why = { 0 };
+
+		taken_look(f, row);
 
 		f->message = message_unpack(row->body.at, row->body.len, &why);
 		if (f->message == NULL) {
@@ -369,6 +405,20 @@ taken_mark(struct scheduler *s, struct flight *f)
 	ledger_mark(s->ledger, f->id, f->key, &mark, taken_marked, f);
 }
 
+/* Settled as what it is: over the link that carried it, its evidence is in the store. */
+static void
+taken_known(struct scheduler *s, struct flight *f)
+{
+	turn_unsent(f);
+	if (f->duplicate_counted) {
+		s->possible_duplicates--;
+		f->link->possible_duplicates--;
+	}
+	f->report = f->message->dlr_mask & ~(DLR_SMSC_ACCEPTED | DLR_SMSC_REJECTED);
+	f->evidence_before = false;
+	settle_sent(s, f);
+}
+
 /* Its route is of a former configuration: may this link carry it at all? */
 static bool
 taken_may_go(struct scheduler *s, struct flight *f)
@@ -377,6 +427,7 @@ taken_may_go(struct scheduler *s, struct flight *f)
 	bool never;
 	int route;
 
+	f->look = false;
 	if (!f->judge)
 		return true;
 	f->judge = false;
@@ -398,7 +449,9 @@ taken_back(struct scheduler *s, struct flight *f, wall_t due)
 static void
 taken_ready(struct scheduler *s, struct flight *f)
 {
-	if (f->gone || f->damaged) {
+	if (f->whose == FLIGHT_STRAY && (f->gone || f->damaged || f->failed_mark || !f->mark_asked)) {
+		flight_drop(s, f);	/* the backlog knows nothing of it any more */
+	} else if (f->gone || f->damaged) {
 		trials_drop(s->trials, f->id);
 		backlog_done(s->backlog, f->id, f->key);
 		flight_drop(s, f);
@@ -408,6 +461,8 @@ taken_ready(struct scheduler *s, struct flight *f)
 			f->link->possible_duplicates--;
 		}
 		taken_back(s, f, s->trouble ? 0 : clock_wall() + 1000);
+	} else if (f->known) {
+		taken_known(s, f);
 	} else if (!f->mark_asked) {
 		if (taken_may_go(s, f))
 			taken_mark(s, f);
@@ -431,7 +486,7 @@ taken_attempt(struct scheduler *s, struct flight *f)
 		f->resumed = true;
 	} else if (t != NULL) {
 		f->attempt = (uint16_t)(t->attempt + 1);
-		f->evidence_before = t->evidence;
+		f->evidence_before = f->look = t->evidence;
 	}
 	if (!f->resumed)
 		f->reference = scheduler_reference(s, f->key);
@@ -459,7 +514,7 @@ take(struct scheduler *s, struct link *l, const struct backlog_item *i)
 	l->unsent++;
 	l->unsettled++;
 	taken_attempt(s, f);
-	if (!f->resumed)
+	if (!f->resumed && !f->look)
 		f->message = bodies_take(s->bodies, i->id);
 	if (f->judge && f->message != NULL) {
 		taken_ready(s, f);
@@ -470,7 +525,7 @@ take(struct scheduler *s, struct link *l, const struct backlog_item *i)
 		f->waits++;
 		ledger_flight(s->ledger, f->id, f->key, taken_body, f);
 	}
-	if (!f->judge)
+	if (!f->judge && !f->look)
 		taken_mark(s, f);
 	if (--f->waits == 0)
 		taken_ready(s, f);
@@ -502,7 +557,7 @@ scheduler_pump(void *arg)
 
 	for (size_t i = 0; i < count; i++)
 		turn_send(s, links_at(s->links, i));
-	if (s->stopped || s->trouble)
+	if (s->stopped || s->trouble || !queue_may_send(ledger_queue(s->ledger)))
 		return;
 	due = backlog_wake(s->backlog, now);
 	if (due > 0)
@@ -622,7 +677,7 @@ scheduler_quiet(const struct scheduler *s)
 	uint32_t i = 0;
 
 	for (const struct flight *f; (f = flights_next(s->flights, &i)) != NULL; i++)
-		if (f->state != FLIGHT_LATE)
+		if (f->state != FLIGHT_LATE && f->state != FLIGHT_AFAR)
 			return false;
 	return true;
 }
@@ -667,6 +722,7 @@ scheduler_status(const struct scheduler *s, struct dispatch_status *out)
 		out->in_flight -= links_at(s->links, i)->late_count;
 	out->possible_duplicates = s->possible_duplicates;
 	out->recovered_in_flight = s->recovered;
+	out->stranded = s->stranded;
 	out->oldest = backlog_oldest(s->backlog);
 	out->loading = !s->loaded;
 }

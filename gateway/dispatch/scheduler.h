@@ -4,6 +4,8 @@
  *   scheduler.c   claimed, taken, loaded, expired: up to the moment a message may leave
  *   turn.c        one turn on a link: segments out, answers in, what follows
  *   doubt.c       outcomes that nobody knows: waited for, sent again, settled late
+ *   afar.c        over another node's link, and over ours for another owner
+ *   leave.c       partitions that come and go
  *   settle.c      how a flight ends: settlement, event, log
  *   routing.c     which links may carry it
  *
@@ -36,6 +38,17 @@ void		 scheduler_changed(struct scheduler *, uint64_t id, uint64_t order_key, en
 		    bool cancelled);
 void		 scheduler_loaded(struct scheduler *, const struct store_index *, size_t n, bool end);
 void		 scheduler_trouble(struct scheduler *, bool in_trouble);
+
+/* Between nodes. These are ours now, and loaded next. */
+void		 scheduler_come(struct scheduler *, const struct store_parts *);
+/* These partitions go: nothing of them is begun any more; scheduler_left, asked now and
+ * then, says when nothing of them is under way. */
+void		 scheduler_leave(struct scheduler *, const struct store_parts *);
+bool		 scheduler_left(struct scheduler *, const struct store_parts *);
+void		 scheduler_lost(struct scheduler *, const struct store_parts *);	/* they are another node's */
+void		 scheduler_handed(struct scheduler *, const struct store_send *);
+void		 scheduler_evidence(struct scheduler *, const struct store_evidence *);
+void		 scheduler_members(struct scheduler *, uint16_t self, const struct store_members *);
 
 /* From the links. */
 void		 scheduler_link_changed(struct scheduler *, struct link *);

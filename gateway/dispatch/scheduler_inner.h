@@ -8,6 +8,8 @@
  *   sending     (FLIGHT_SENDING)  in turn; in the link's list until its last segment left
  *   settling    (FLIGHT_SETTLING) its turn is over; link->unsettled counts it until the commit
  *   in doubt    in turn (resend) or gone from the backlog (hold); perhaps FLIGHT_LATE
+ *   afar        (FLIGHT_AFAR)     in turn; another node sends it, its answers come as evidence
+ * Of a message that is not ours (flight->whose) the backlog knows nothing.
  */
 #ifndef DISPATCH_SCHEDULER_INNER_H
 #define DISPATCH_SCHEDULER_INNER_H
@@ -16,6 +18,7 @@
 #include "dispatch/backlog.h"
 #include "dispatch/bodies.h"
 #include "dispatch/flight.h"
+#include "dispatch/idmap.h"
 #include "dispatch/scheduler.h"
 #include "dispatch/trial.h"
 #include "io/loop.h"
@@ -36,6 +39,7 @@ struct expiry {				/* a message whose validity is over; its body is being read *
 	struct expiry	*next;
 	uint64_t	 id, key;
 	bool		 in_turn;	/* else it is held in the backlog */
+	bool		 stray;		/* its partition was lost */
 };
 
 struct decision {			/* of a person, about a message that is held; being carried out */
@@ -59,6 +63,7 @@ struct scheduler {
 	struct bodies	*bodies;
 	struct trials	*trials;
 	struct flights	*flights;
+	struct idmap	 afar;		/* flights, by the message's id */
 	struct segment_plan *plan;
 	struct buf	 receiver;	/* rewritten for the link */
 	struct soon	 pump;
@@ -82,6 +87,7 @@ struct scheduler {
 
 	bool		 loaded, stopped, trouble, clock_trusted;
 	uint64_t	 possible_duplicates, recovered;
+	uint64_t	 stranded;	/* were out when their partition was lost */
 	struct rate	 sent;
 };
 
@@ -118,6 +124,7 @@ void	settle_flight(struct scheduler *, struct flight *, struct store_settlement 
 void	settle_log(struct scheduler *, const struct flight *, const char *event, const char *result);
 
 /* turn.c */
+void	turn_over(struct scheduler *, struct flight *);		/* all that left is answered */
 void	turn_begin(struct scheduler *, struct flight *);	/* marked, at hand: it may leave */
 void	turn_send(struct scheduler *, struct link *);
 void	turn_return(struct scheduler *, struct flight *);	/* nothing of it left now */
@@ -128,6 +135,17 @@ void	turn_unsent(struct flight *);				/* it does not count as ahead any more */
 void	doubt_begin(struct scheduler *, struct flight *);
 void	doubt_loaded(struct scheduler *, const struct store_index *, const struct backlog_item *);
 void	doubt_check(struct scheduler *);	/* once a second, and when a link is back */
+bool	doubt_cut(struct scheduler *, const struct trial *);	/* false: it is not in doubt */
+void	doubt_late(struct scheduler *, struct flight *);	/* kept for answers that may still come */
+void	doubt_read(struct scheduler *, struct flight *);	/* an answer came late: settled when its body is here */
+void	doubt_members(struct scheduler *);			/* some node came or went */
 void	doubt_link_down(struct scheduler *, struct link *);
+
+
+/* afar.c */
+void	afar_begin(struct scheduler *, struct flight *);	/* marked: its link's node has it now */
+void	afar_report(struct scheduler *, struct flight *);	/* what became of another owner's message */
+void	afar_link_gone(struct scheduler *, struct link *);
+void	afar_forget(struct scheduler *, struct flight *);	/* its partition goes: evidence finds the next owner */
 
 #endif

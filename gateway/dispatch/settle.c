@@ -16,7 +16,7 @@ void
 settle_log(struct scheduler *s, const struct flight *f, const char *event, const char *result)
 {
 	char id[PUSH_ID_MOST + 1], total[8], attempt[8], wait[24], answer[24], code[16];
-	int64_t since = loop_now(s->loop) - f->left;
+	int64_t since = f->left != 0 ? loop_now(s->loop) - f->left : 0;
 	struct log_field fields[10];
 	unsigned n = 0;
 
@@ -50,6 +50,11 @@ settle_done(void *arg, const struct err *err, const struct store_joined *joined)
 	struct flight *f = arg;
 	struct scheduler *s = f->scheduler;
 
+	if (err != NULL && err->code == ERR_FENCED) {
+		f->whose = FLIGHT_STRAY;	/* what we know of it is for its owner */
+		afar_report(s, f);
+		return;
+	}
 	f->link->unsettled--;
 	if (err != NULL)
 		log_error("message %" PRIu64 " could not be settled: %s", f->id, err->text);
@@ -73,9 +78,9 @@ settle_flight(struct scheduler *s, struct flight *f, struct store_settlement *st
 	st->segments = f->total;
 	st->new_attempt = f->evidence_before;
 	if (st->state == STATE_FINISHED) {
-		st->link = text_of(f->link->address);
+		st->link = text_of(f->carried != NULL ? f->carried : f->link->address);
 		st->code = f->code;
-	} else {
+	} else if (!f->known) {
 		st->answers = answers;
 		st->answer_count = flight_evidence(f, st->state != STATE_WAITING, answers);
 		st->domain = text_of(f->link->domain);
@@ -83,6 +88,8 @@ settle_flight(struct scheduler *s, struct flight *f, struct store_settlement *st
 	if (event != NULL) {
 		event->smsc = f->link->smsc_id;
 		event->own_number = f->link->my_number;
+		if (f->carried != NULL)
+			links_tell(s->links, text_of(f->carried), event);
 		if (f->total > 0)
 			event->foreign_id = flight_foreign_id(f, 1);
 	}
@@ -102,8 +109,10 @@ settle_sent(struct scheduler *s, struct flight *f)
 		if ((f->message->dlr_mask & DLR_BUFFERED) != 0 && f->message->dlr_url.len > 0)
 			st.pending = PENDING_WANTED;
 	}
-	rate_add(&f->link->sms_sent, loop_now(s->loop), 1);
-	rate_add(&s->sent, loop_now(s->loop), 1);
+	if (!f->link->far && !f->known) {	/* else who sent it counts it */
+		rate_add(&f->link->sms_sent, loop_now(s->loop), 1);
+		rate_add(&s->sent, loop_now(s->loop), 1);
+	}
 	settle_log(s, f, "sent", NULL);
 	trials_drop(s->trials, f->id);
 	scheduler_turn_done(s, f);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "dispatch/idmap.h"
+#include "queue/store_types.h"
 
 enum { SLAB = 512 };
 
@@ -79,7 +80,7 @@ trials_make(struct trials *t, uint64_t id, uint64_t key)
 		return NULL;
 	r = t->unused;
 	t->unused = r->next;
-	*r = (struct trial){ .id = id, .key = key };
+	*r = (struct trial){ .id = id, .key = key, .sender = STORE_NOBODY };
 	return r;
 }
 
@@ -101,4 +102,13 @@ trials_forget_link(struct trials *t, const struct link *link)
 		for (unsigned i = 0; i < SLAB; i++)
 			if (s->trials[i].link == link)
 				s->trials[i].link = NULL;
+}
+
+void
+trials_each(struct trials *t, void (*fn)(void *, struct trial *), void *arg)
+{
+	for (struct slab *s = t->slabs; s != NULL; s = s->next)
+		for (unsigned i = 0; i < SLAB; i++)
+			if (s->trials[i].id != 0)
+				fn(arg, &s->trials[i]);
 }

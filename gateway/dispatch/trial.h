@@ -23,6 +23,7 @@ struct trial {
 	wall_t		 first;		/* refusal that counted; 0: none yet */
 	wall_t		 ready;		/* unknown: not again before */
 	uint16_t	 attempt, reference, tries;
+	uint16_t	 sender;	/* in doubt, and this node may still tell; STORE_NOBODY: none */
 	bool		 evidence;	/* some segment was accepted, or may have been */
 	bool		 duplicate;	/* ... so the next try may arrive twice */
 };
@@ -33,5 +34,6 @@ struct trial	*trials_get(const struct trials *, uint64_t id);	/* NULL: never tri
 struct trial	*trials_make(struct trials *, uint64_t id, uint64_t key);	/* or the one there is; NULL: no memory */
 void		 trials_drop(struct trials *, uint64_t id);
 void		 trials_forget_link(struct trials *, const struct link *);
+void		 trials_each(struct trials *, void (*fn)(void *arg, struct trial *), void *arg);	/* fn may drop it */
 
 #endif

@@ -68,9 +68,13 @@ turn_unsent(struct flight *f)
 void
 turn_begin(struct scheduler *s, struct flight *f)
 {
+	if (f->link->far && f->whose == FLIGHT_OURS) {
+		afar_begin(s, f);
+		return;
+	}
 	f->state = FLIGHT_SENDING;
 	list_add(f);
-	if (!f->link->up || s->stopped) {
+	if (!f->link->up || s->stopped || f->whose == FLIGHT_STRAY) {
 		turn_return(s, f);
 		return;
 	}
@@ -167,16 +171,22 @@ turn_word(enum turn t)
 	return t == TURN_UNKNOWN ? "unknown" : t == TURN_ACCEPTED ? "accepted" : "refused";
 }
 
-static void
+void
 turn_over(struct scheduler *s, struct flight *f)
 {
-	const struct trial *t = trials_get(s->trials, f->id);
-	struct retry_verdict v = retry_judge(f->turn, &s->retry, t != NULL ? t->tries : 0,
-	    t != NULL ? t->first : 0, clock_wall());
+	const struct trial *t;
+	struct retry_verdict v;
 
 	if (f->unsent)			/* else it left the list with its last segment */
 		list_cut(f);
 	turn_unsent(f);
+	if (f->whose != FLIGHT_OURS) {
+		afar_report(s, f);
+		return;
+	}
+	t = trials_get(s->trials, f->id);
+	v = retry_judge(f->turn, &s->retry, t != NULL ? t->tries : 0, t != NULL ? t->first : 0,
+	    clock_wall());
 	if (f->turn > TURN_RETURNED)
 		settle_log(s, f, "answered", turn_word(f->turn));
 	switch (v.next) {
@@ -273,6 +283,8 @@ turn_send(struct scheduler *s, struct link *l)
 
 		if (s->stopped && f->left == 0)
 			return;		/* what has begun ends, nothing new begins */
+		if (!queue_may_send(ledger_queue(s->ledger)))
+			return;		/* frozen or cut off: others may own it by now */
 		if (!turn_cut(s, f, &as_sent)) {
 			f->turn = TURN_NEVER;
 			turn_return(s, f);

@@ -352,9 +352,12 @@ tell_nobody(struct queue *q, struct op *op)
 	op_free(q, op);
 }
 
+/* Without an owner all of it waits in the store for the next start. */
 static void
 news_tell(struct queue *q, const struct store_news *news)
 {
+	if (q->closing)
+		return;
 	switch (news->kind) {
 	case NEWS_MESSAGE:
 		q->owner->adopted(q->owner_arg, &news->message);
@@ -374,7 +377,8 @@ news_tell(struct queue *q, const struct store_news *news)
 static void
 handed_tell(struct queue *q, const struct store_send *send)
 {
-	q->owner->handed(q->owner_arg, send);
+	if (!q->closing)
+		q->owner->handed(q->owner_arg, send);
 }
 
 /* --- purge --- */

@@ -74,6 +74,8 @@ struct queue_owner {
 	 * of the schedule until `changed`. */
 	bool	(*withhold)(void *arg, uint64_t id, uint64_t order_key);
 	void	(*changed)(void *arg, uint64_t id, uint64_t order_key, enum store_result, bool cancelled);
+	/* These partitions are ours; what is in them is loaded next. */
+	void	(*come)(void *arg, const struct store_parts *);
 	/* The index at start (and at a take-over), in slices, in order; end: that was all. What is loaded may
 	 * leave at once; what is new meanwhile is adopted afterwards. */
 	void	(*loaded)(void *arg, const struct store_index *rows, size_t n, bool end);

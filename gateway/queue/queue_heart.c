@@ -148,7 +148,7 @@ op_err(struct op *op)
 	case STORE_FAILED:
 		break;
 	case STORE_FENCED:
-		err_set(&op->done.err, ERR_BUSY, "its partition belongs to another node now");
+		err_set(&op->done.err, ERR_FENCED, "its partition belongs to another node now");
 		break;
 	case STORE_EXISTS:
 	case STORE_ABSENT:

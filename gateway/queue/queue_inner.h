@@ -242,6 +242,7 @@ struct keep {			/* one look of the keeper */
 	struct store_keeper *keeper;
 	struct store_self self;
 	char		*status, *mode;
+	bool		 told;		/* the status is with the store */
 	queue_done_fn	*mode_done;
 	void		*mode_arg;
 	struct store_members members;

@@ -107,6 +107,8 @@ nodes_tell_claim(struct queue *q, struct op *op)
 	q->nodes.claiming = false;
 	if (!parts_none(got)) {
 		parts_add(&q->loading, got);
+		if (q->owner->come != NULL)
+			q->owner->come(q->owner_arg, got);
 		parts_add(&q->nodes.scanning, got);
 		if (q->nodes.keeper != NULL)
 			log_info("node %s: %u partitions come", q->node, parts_count(got));
@@ -228,6 +230,7 @@ leave_due(void *arg)
 		return;
 	log_warn("node %s: %u partitions go while some answers are still to come: those are evidence", q->node,
 	    parts_count(&all));
+	q->owner->lost(q->owner_arg, &all);
 	release(q, &all);
 }
 
@@ -316,7 +319,7 @@ keep_done(struct work *w)
 	if (q->nodes.silent)
 		log_warn("the lease is renewed again");
 	q->nodes.silent = false;
-	q->nodes.known = true;
+	q->nodes.known = k->told = true;
 	if (k->members.alive)
 		q->nodes.until = k->members.until;
 	compare(q, &k->members);
@@ -335,10 +338,13 @@ keep_now(struct queue *q)
 		return;
 	q->nodes.keeping = true;
 	err_clear(&k->err);
-	free(k->status);
-	k->status = q->nodes.status;
-	q->nodes.status = NULL;
-	k->self = (struct store_self){ .status = text_of(k->status != NULL ? k->status : ""),
+	if (q->nodes.status != NULL) {
+		free(k->status);
+		k->status = q->nodes.status;
+		q->nodes.status = NULL;
+		k->told = false;
+	}
+	k->self = (struct store_self){ .status = text_of(k->told ? NULL : k->status),
 	    .leaving = q->nodes.leaves };
 	k->mode = q->nodes.mode;
 	q->nodes.mode = NULL;

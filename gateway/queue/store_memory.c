@@ -1491,8 +1491,10 @@ shared_keep(struct store_keeper *k, const struct store_self *self, struct store_
 			member_dies(b, i);
 	if (me->alive) {
 		member_renews(b, k->node, now, k->lease_ms);
-		free(me->status);
-		me->status = get_text(arena_text(&k->texts, self->status).at);
+		if (self->status.at != NULL) {
+			free(me->status);
+			me->status = get_text(arena_text(&k->texts, self->status).at);
+		}
 		me->leaving = self->leaving;
 	}
 	*out = (struct store_members){ .alive = me->alive, .until = me->until, .peers = k->peers,

@@ -279,7 +279,7 @@ struct store_send {		/* handed over: another node's message, to be sent over a l
 /* --- membership ----------------------------------------------------------------- */
 
 struct store_self {		/* what a node says of itself */
-	struct text	 status;
+	struct text	 status;	/* absent: as before */
 	bool		 leaving;	/* it is stopping: others may have its share */
 };
 

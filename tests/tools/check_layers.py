@@ -30,7 +30,7 @@ FOREIGN = {
     r"microhttpd\.h": r"gateway/io/httpd\.c",
     r"curl/": r"gateway/io/fetch\.c",
     r"expat\.h": r"gateway/base/xml\.c",
-    r"jansson\.h": r"gateway/base/json\.c",
+    r"jansson\.h": r"gateway/base/json_value\.c",
     r"openssl/": r"gateway/(encode/sign\.c|io/stream\.c)",
     r"sqlite3\.h": r"gateway/queue/store_sqlite[a-z_]*\.[ch]",
     r"libpq-fe\.h": r"gateway/queue/store_pgsql[a-z_]*\.[ch]",

@@ -198,6 +198,8 @@ static const struct {
 	{ "names of the WLAN addendum are strings",
 	  NAP("<parm name=\"BEARER\" value=\"wlan\"/><characteristic type=\"wlan\"/>"),
 	  H "45c65501" "87100603574c414e0001" "865003574c414e0001" "0101" },
+	{ "and their case is mended", NAP("<parm name=\"wlanhand\" value=\"1\"/><parm name=\"Encaps\"/>"),
+	  H "45c65501" "870503574c414e48414e440006033100" "01" "8705" "03454e434150530001" "0101" },
 	{ "unknown attribute is a literal",
 	  NAP("<parm name=\"NAME\" value=\"x\" datatype=\"string\"/>"),
 	  "030b6a0964617461747970650045c65501" "8707060378000400" "03737472696e670001" "0101" },

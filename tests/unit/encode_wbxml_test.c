@@ -151,7 +151,7 @@ static const struct {
 	{ "empty characteristic", DOC("<characteristic type=\"NAPDEF\"/>"), H "45865501" "01" },
 	{ "parm without a value", NAP("<parm name=\"INTERNET\"/>"), H "45c65501" "871401" "0101" },
 	{ "an empty value is not the same", NAP("<parm name=\"NAME\" value=\"\"/>"),
-	  H "45c65501" "87070601" "0101" },
+	  H "45c65501" "870706030001" "0101" },
 	{ "parm without attributes", NAP("<parm/>"), H "45c65501" "07" "0101" },
 	{ "name goes first", NAP("<parm value=\"x\" name=\"NAME\"/>"),
 	  H "45c65501" "87070603780001" "0101" },
@@ -246,6 +246,9 @@ static const struct {
 	{ "free values, unknown names", "settings", LIST("<CHARACTERISTIC TYPE=\"NAME\"><PARM "
 	  "NAME=\"X-O\" VALUE=\"v\"/></CHARACTERISTIC>"),
 	  OLD "45c60801" "871003582d4f001103760001" "0101" },
+	{ "an empty value is a string, as Kannel writes it", "settings",
+	  LIST("<CHARACTERISTIC TYPE=\"NAME\"><PARM NAME=\"NAME\" VALUE=\"\"/></CHARACTERISTIC>"),
+	  OLD "45c60801" "87151103000101" "01" },
 	{ "a characteristic with a value", "settings",
 	  LIST("<CHARACTERISTIC VALUE=\"x\" TYPE=\"URL\"/>"), OLD "4586071103780001" "01" },
 	{ "small letters", "bookmarks", "<characteristic-list><characteristic type=\"bookmark\"><parm "

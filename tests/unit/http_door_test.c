@@ -302,6 +302,8 @@ static const struct {
 	{ "accepted", "GET", WHO "&to=%2B44&text=x", "", NULL, 202, "0: Accepted for delivery" },
 	{ "old names", "GET", "/cgi-bin/sendsms?user=u&pass=p&to=%2B44", "", NULL, 202,
 	  "0: Accepted for delivery" },
+	{ "a name goes before its old name", "GET", "/cgi-bin/sendsms?user=nobody&username=u&pass=q&password=p&to=1",
+	  "", NULL, 202, NULL },
 	{ "the first of two counts", "GET", WHO "&to=%2B44&to=abc&text=x", "", NULL, 202, NULL },
 	{ "names are case-sensitive", "GET", WHO "&TO=%2B44&text=x", "", NULL, 400,
 	  "Missing receiver number, rejected" },

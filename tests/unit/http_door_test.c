@@ -337,6 +337,7 @@ static const struct {
 	  "Account field misformed or too long, rejected" },
 	{ "dlr-url", "GET", WHO "&to=1&dlr-url=ftp://x/", "", NULL, 400,
 	  "DLR-URL field misformed, rejected" },
+	{ "a scheme in capitals", "GET", WHO "&to=1&dlr-mask=1&dlr-url=HTTP://x/", "", NULL, 202, NULL },
 	{ "dlr-mask", "GET", WHO "&to=1&dlr-mask=67", "", NULL, 400, "DLR-Mask field misformed, rejected" },
 	{ "mclass", "GET", WHO "&to=1&mclass=4&pid=999", "", NULL, 400, "MClass field misformed, rejected" },
 	{ "pid", "GET", WHO "&to=1&pid=256", "", NULL, 400, "PID field misformed, rejected" },

@@ -45,6 +45,7 @@ struct xml {
 	unsigned	 depth, elements;
 	size_t		 counted;	/* the place of this offset is known: */
 	struct xml_place place, last_start;
+	struct xml_place first;		/* of the document's first octet */
 };
 
 static const struct xml_limits xml_no_limits;
@@ -74,7 +75,7 @@ xml_place_of(struct xml *x, size_t offset)
 		offset = x->document.len;
 	if (offset < x->counted) {
 		x->counted = 0;
-		x->place = (struct xml_place){ 1, 1 };
+		x->place = x->first;
 	}
 	from = x->document.at + x->counted;
 	to = x->document.at + offset;
@@ -231,6 +232,15 @@ xml_on_chars(void *arg, const XML_Char *at, int len)
 		xml_stop(x);
 }
 
+static void XMLCALL
+xml_on_cdata(void *arg)
+{
+	struct xml *x = arg;
+
+	if (!x->stopped && x->events->cdata(x->arg, xml_place_of(x, xml_offset(x)), &x->fault) == -1)
+		xml_stop(x);
+}
+
 /* expat tells of a declaration when it has read a part of it: back to its '<'. At most
  * one call per document, since all but the DOCTYPE are refused. */
 static size_t
@@ -341,6 +351,13 @@ skip_blanks(struct text t)
 	return t;
 }
 
+static bool
+is_declaration(struct text t)
+{
+	return t.len >= 6 && memcmp(t.at, "<?xml", 5) == 0 && strchr(" \t\r\n", t.at[5]) != NULL &&
+	    t.at[5] != '\0';
+}
+
 /* encoding="..." of the XML declaration; false when there is none. */
 static bool
 xml_declared(struct text t, char out[XML_CHARSET])
@@ -348,8 +365,8 @@ xml_declared(struct text t, char out[XML_CHARSET])
 	const char *at, *end;
 	char quote;
 
-	if (t.len < 6 || memcmp(t.at, "<?xml", 5) != 0 || skip_blanks(
-	    (struct text){ t.at + 5, t.len - 5 }).at == t.at + 5)
+	t = skip_blanks(t);
+	if (!is_declaration(t))
 		return false;
 	if ((end = memmem(t.at, t.len < XML_DECLARATION ? t.len : XML_DECLARATION, "?>", 2)) == NULL)
 		return false;
@@ -379,14 +396,48 @@ charset_is(const char *charset, const char *const *names)
 	return false;
 }
 
-/* The document as UTF-8 without an order mark. A document that says it is of a wide
- * charset in single octets was converted on its way and is taken as UTF-8. */
+static const char *const utf8_names[] = { "UTF-8", "UTF8", "US-ASCII", "ASCII", NULL };
+static const char *const wide_names[] = { "UTF-16", "UTF-16BE", "UTF-16LE", "UCS-2", "UTF-32",
+    "ISO-10646-UCS-2", "ISO-10646-UCS-4", NULL };
+
+/* Beyond ASCII; and octets of another charset are hardly ever that by chance. */
+static bool
+is_utf8(struct text t)
+{
+	for (size_t i = 0; i < t.len; i++)
+		if ((uint8_t)t.at[i] >= 0x80)
+			return text_utf8_bad(t) < 0;
+	return false;
+}
+
+const char *
+xml_charset_hinted(struct text document, const char *hint)
+{
+	char declared[XML_CHARSET];
+	bool told;
+
+	if (hint == NULL || xml_charset_seen(&document) != NULL)
+		return NULL;
+	told = xml_declared(document, declared);
+	if (is_utf8(document))
+		return told && !charset_is(declared, utf8_names) && charset_is(hint, utf8_names) ?
+		    hint : NULL;
+	if (!told || charset_is(declared, wide_names))
+		return hint;
+	return charset_is(declared, utf8_names) && text_utf8_bad(document) >= 0 ? hint : NULL;
+}
+
+static int
+xml_refuse_wide(const char *declared, struct err *err)
+{
+	return err_at(err, ERR_SYNTAX, 1, 1, "the first line says encoding=\"%s\", but the document "
+	    "is not in %s: write encoding=\"UTF-8\", or convert it", declared, declared);
+}
+
+/* The document as UTF-8 without an order mark. */
 static int
 xml_to_utf8(struct xml *x, struct text document, const char *charset, struct err *err)
 {
-	static const char *const utf8[] = { "UTF-8", "UTF8", "US-ASCII", "ASCII", NULL };
-	static const char *const wide[] = { "UTF-16", "UTF-16BE", "UTF-16LE", "UCS-2", "UTF-32",
-	    "ISO-10646-UCS-2", "ISO-10646-UCS-4", NULL };
 	char declared[XML_CHARSET];
 	const char *seen = xml_charset_seen(&document);
 	struct err why = { 0 };
@@ -394,10 +445,12 @@ xml_to_utf8(struct xml *x, struct text document, const char *charset, struct err
 
 	if (seen != NULL)
 		charset = seen;
-	else if (charset == NULL && xml_declared(document, declared) && !charset_is(declared, wide))
+	else if (charset == NULL && xml_declared(document, declared))
 		charset = declared;
 	x->document = document;
-	if (charset == NULL || charset_is(charset, utf8))
+	if (charset == declared && charset_is(declared, wide_names))
+		return xml_refuse_wide(declared, err);
+	if (charset == NULL || charset_is(charset, utf8_names))
 		return 0;
 	x->converted.len = 0;
 	x->converted.most = document.len < SIZE_MAX / 8 ? document.len * 4 + 64 : SIZE_MAX / 2;
@@ -412,6 +465,20 @@ xml_to_utf8(struct xml *x, struct text document, const char *charset, struct err
 	    (const char *)x->converted.data : "", x->converted.len };
 	place = xml_place_of(x, x->converted.len);
 	return err_at(err, why.code, place.line, place.column, "%s", why.text);
+}
+
+/* Blanks before the declaration are no XML, but shells and templates put them there, and
+ * nobody can mean anything by them. */
+static void
+xml_skip_blanks(struct xml *x)
+{
+	struct text rest = skip_blanks(x->document);
+
+	if (rest.at == x->document.at || !is_declaration(rest))
+		return;
+	x->first = xml_place_of(x, x->document.len - rest.len);
+	x->document = rest;
+	x->counted = 0;
 }
 
 /*
@@ -464,8 +531,8 @@ static const struct xml_fault {
 	{ XML_ERROR_UNDEFINED_ENTITY, "unknown entity: XML has only &amp; &lt; &gt; &quot; "
 	    "&apos; and &#...;" },
 	{ XML_ERROR_BAD_CHAR_REF, "this reference is to no character of XML" },
-	{ XML_ERROR_MISPLACED_XML_PI, "<?xml ...?> must be the very first thing: nothing, not "
-	    "even a blank, may stand before it" },
+	{ XML_ERROR_MISPLACED_XML_PI, "<?xml ...?> must be the very first thing: nothing may "
+	    "stand before it" },
 	{ XML_ERROR_UNCLOSED_CDATA_SECTION, "the CDATA section that begins here has no \"]]>\"" },
 	{ XML_ERROR_XML_DECL, "the XML declaration is not well-formed" },
 };
@@ -540,6 +607,8 @@ xml_begin(struct xml *x, const struct xml_limits *limits, const struct xml_event
 	XML_SetElementHandler(p, xml_on_start, xml_on_end);
 	if (events->chars != NULL)
 		XML_SetCharacterDataHandler(p, xml_on_chars);
+	if (events->cdata != NULL)
+		XML_SetStartCdataSectionHandler(p, xml_on_cdata);
 	XML_SetStartDoctypeDeclHandler(p, xml_on_doctype);
 	XML_SetEntityDeclHandler(p, xml_on_entity);
 	XML_SetAttlistDeclHandler(p, xml_on_attlist);
@@ -550,7 +619,7 @@ xml_begin(struct xml *x, const struct xml_limits *limits, const struct xml_event
 	x->stopped = false;
 	x->depth = x->elements = 0;
 	x->counted = 0;
-	x->place = x->last_start = (struct xml_place){ 1, 1 };
+	x->first = x->place = x->last_start = (struct xml_place){ 1, 1 };
 	err_clear(&x->fault);
 }
 
@@ -583,8 +652,10 @@ xml_parse(struct xml *x, struct text document, const char *charset,
 	    (x->limits->octets > 0 && document.len > x->limits->octets))
 		return err_at(err, ERR_LIMIT, 1, 1, "the document has %zu octets, more than %zu",
 		    document.len, x->limits->octets > 0 ? x->limits->octets : (size_t)INT_MAX / 4);
-	if (xml_to_utf8(x, document, charset, &x->fault) == 0)
+	if (xml_to_utf8(x, document, charset, &x->fault) == 0) {
+		xml_skip_blanks(x);
 		result = xml_run(x);
+	}
 	if (result == -1 && x->fault.code == ERR_NONE)		/* an event that named no reason */
 		err_set(&x->fault, ERR_SYNTAX, "refused");
 	if (result == -1 && err != NULL && err->code == ERR_NONE)

@@ -22,7 +22,7 @@ struct findings;
 struct media;
 struct buf;
 
-enum { DOCUMENT_DEPTH = 32, DOCUMENT_ELEMENTS = 10000, DOCUMENT_OCTETS = 256 * 1024,
+enum { DOCUMENT_DEPTH = 128, DOCUMENT_ELEMENTS = 10000, DOCUMENT_OCTETS = 256 * 1024,
     DOCUMENT_ATTRIBUTES = 32 };
 
 struct attribute {

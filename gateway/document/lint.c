@@ -5,7 +5,7 @@
  *   L001 E not well-formed                L002 E root is not known
  *   L003 E/W element not allowed here     L004 E/W type or name is missing
  *   L005 W differs in case only           L006 W name, type or attribute is not known
- *   L007 W text between tags is not sent
+ *   L007 W text between tags is not sent  L008 W blanks before the XML declaration
  *   L010 E wrong parent                   L011 E/W required parm is missing
  *   L012 E/W given too often              L013 W value on a flag, or none where one is due
  *   L020 E value not in the enumeration   L021 E/W number, port, address or URL malformed
@@ -23,6 +23,7 @@
  *   L066 W query in a push                L067 E/W registry path, GUID or value of a provider
  *   L068 W erases the device
  *   L070 N/W number of segments           L071 W known trouble with devices
+ *   L072 W nested deeper than need be
  *   L080 W text long or not ASCII
  *
  * Knows:     order of the checks, structure, references.
@@ -40,7 +41,8 @@ enum {
 	PARMS_MOST = 64,		/* names that a "did you mean" considers */
 	PUSH_OCTETS = 50,		/* WSP, SEC and MAC before the body */
 	SINGLE_OCTETS = 133, PART_OCTETS = 128,
-	PARTS_FINE = 4, PARTS_MOST = 10	/* what handsets take */
+	PARTS_FINE = 4, PARTS_MOST = 10,	/* what handsets take */
+	DEPTH_NEEDED = 5, DEPTH_FINE = 16
 };
 
 /* APPID of the APPLICATION that holds `e`; absent outside of one. */
@@ -430,9 +432,21 @@ lint_segments(struct judge *j, const struct element *root)
 	    parts, parts > PARTS_MOST ? "handsets join 10 at most" : "some handsets join 4 only");
 }
 
+static unsigned
+lint_depth(const struct element *e)
+{
+	unsigned below = 0, n;
+
+	for (const struct element *c = e->children; c != NULL; c = c->next)
+		below = (n = lint_depth(c)) > below ? n : below;
+	return below + 1;
+}
+
 static void
 lint_root(struct judge *j, const struct element *root)
 {
+	unsigned depth = lint_depth(root);
+
 	struct text version = element_get(root, "version");
 
 	lint_attributes(j, root, "version", NULL);
@@ -442,6 +456,9 @@ lint_root(struct judge *j, const struct element *root)
 		    "version \"%.*s\" is not known: write version=\"1.1\"", CUT(version, 20));
 	if (root->children == NULL)
 		JUDGE(j, root, SEVERITY_WARNING, "L011", "the document is empty: it changes nothing");
+	if (depth > DEPTH_FINE)
+		JUDGE(j, root, SEVERITY_WARNING, "L072", "elements are nested %u deep, where the "
+		    "standard needs %d: handsets may refuse the document", depth, DEPTH_NEEDED);
 }
 
 void

@@ -119,6 +119,20 @@ parse_name(struct reader *r, const struct text *known, struct text name,
 	return spelled;
 }
 
+/* Namespaces and xml:lang speak to an XML reader. WBXML has no place for them, and a handset
+ * would meet names that it cannot know. */
+static bool
+parse_for_readers(struct reader *r, struct xml_place place, const char *name)
+{
+	if (strcmp(name, "xmlns") != 0 && strncmp(name, "xmlns:", 6) != 0 &&
+	    strncmp(name, "xml:", 4) != 0)
+		return false;
+	if (r->findings != NULL)
+		finding_add(r->findings, SEVERITY_NOTE, "L006", NULL, place.line, place.column,
+		    "the attribute \"%.60s\" is for XML readers: it is not sent", name);
+	return true;
+}
+
 static int
 parse_start(void *arg, struct xml_place place, const char *name,
     const char *const *attributes, struct err *err)
@@ -142,6 +156,8 @@ parse_start(void *arg, struct xml_place place, const char *name,
 		return -1;
 	r->open[r->depth++] = e;
 	for (; *attributes != NULL; attributes += 2) {
+		if (parse_for_readers(r, place, attributes[0]))
+			continue;
 		n = parse_name(r, m->attributes, text_of(attributes[0]), place);
 		value = tree_copy(r->document, text_of(attributes[1]));
 		if (n.at == NULL || value.at == NULL)
@@ -184,9 +200,31 @@ parse_chars(void *arg, struct xml_place place, struct text t, struct err *err)
 	return 0;
 }
 
+/* Stray text may be a slip of the keyboard; a section was put there to be sent. */
+static int
+parse_cdata(void *arg, struct xml_place place, struct err *err)
+{
+	struct reader *r = arg;
+
+	if (document_media(r->document)->text_content)
+		return 0;
+	return err_at(err, ERR_SYNTAX, place.line, place.column, "a CDATA section cannot be sent: "
+	    "values stand in attributes, write value=\"...\"");
+}
+
 static const struct xml_events parse_events = {
-	.doctype = parse_doctype, .start = parse_start, .end = parse_end, .chars = parse_chars
+	.doctype = parse_doctype, .start = parse_start, .end = parse_end, .chars = parse_chars,
+	.cdata = parse_cdata
 };
+
+static void
+parse_blanks_before(const struct reader *r, struct text xml)
+{
+	if (r->findings != NULL && xml.len > 0 && strchr(" \t\r\n", xml.at[0]) != NULL &&
+	    text_trim(xml).len > 5 && memcmp(text_trim(xml).at, "<?xml", 5) == 0)
+		finding_add(r->findings, SEVERITY_WARNING, "L008", NULL, 1, 1, "blanks stand before "
+		    "<?xml ...?>, which other XML readers refuse: remove them");
+}
 
 /* The error as a finding too, unless the open elements explain it better. */
 static void
@@ -217,8 +255,10 @@ document_parse(const struct media *media, struct text xml, const char *charset,
 		err_set(err, ERR_SYSTEM, "no memory for the document");
 		return NULL;
 	}
-	if (xml_parse(x, xml, charset, &limits, &parse_events, &r, &own) == 0)
+	if (xml_parse(x, xml, charset, &limits, &parse_events, &r, &own) == 0) {
+		parse_blanks_before(&r, xml);
 		return r.document;
+	}
 	parse_explain(&r, xml, &own);
 	if (err != NULL && err->code == ERR_NONE)
 		*err = own;

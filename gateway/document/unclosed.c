@@ -123,7 +123,10 @@ unclosed_stop(const struct unclosed *u)
 			s.line += u->source.at[i] == '\n';
 		return s;
 	}
-	if ((s.quote = unclosed_quote(u->source, i)) == u->source.len)
+	/* a value may hold anything but '<'; another fault inside it has its own words */
+	if (u->source.at[i] == '<')
+		s.quote = unclosed_quote(u->source, i);
+	if (s.quote == u->source.len)
 		s.end_tag = unclosed_end_tag(u->source, i);
 	for (size_t k = u->depth; s.end_tag.at != NULL && k-- > 0; )
 		if (text_eq_nocase(u->open[k]->name, s.end_tag)) {

@@ -21,7 +21,7 @@
 #include "base/buf.h"
 
 enum {
-	SHA1_OCTETS = 20, SHA1_BLOCK = 64, KEY_MOST = 128,
+	SHA1_OCTETS = 20, SHA1_BLOCK = 64, KEY_MOST = 1024,
 	IMSI_LEAST = 6, IMSI_MOST = 15, IMSI_USUAL = 15,
 	CODE_MOST = 20		/* one check digit for each octet of the MAC */
 };

@@ -213,34 +213,55 @@ static const struct token_word prov_name_list[] = {
 	{ "CLIENT-AUTH", 11, 0, { 0, 0 } },
 	{ "SES-VAL-TIME", 12, 0, { 0, 0 } },
 	{ "CIP-SUIT", 8, 0, { 0, 0 } },
+	{ "PEAP-V0", 7, 0, { 0, 0 } },
+	{ "PEAP-V1", 7, 0, { 0, 0 } },
+	{ "PEAP-V2", 7, 0, { 0, 0 } },
+	{ "ISS-NAME", 8, 0, { 0, 0 } },
+	{ "SUB-NAME", 8, 0, { 0, 0 } },
+	{ "CERT-TYPE", 9, 0, { 0, 0 } },
+	{ "SER-NUM", 7, 0, { 0, 0 } },
+	{ "SUB-KEY-ID", 10, 0, { 0, 0 } },
+	{ "THUMBPRINT", 10, 0, { 0, 0 } },
+	{ "WPA-PRES-KEY-ASC", 16, 0, { 0, 0 } },
+	{ "WPA-PRES-KEY-HEX", 16, 0, { 0, 0 } },
+	{ "WEPKEYIND", 9, 0, { 0, 0 } },
+	{ "WEPAUTHMODE", 11, 0, { 0, 0 } },
+	{ "LENGTH", 6, 0, { 0, 0 } },
+	{ "INDEX", 5, 0, { 0, 0 } },
+	{ "DATA", 4, 0, { 0, 0 } },
+	{ "WLANHAND", 8, 0, { 0, 0 } },
+	{ "EDIT-SET", 8, 0, { 0, 0 } },
+	{ "VIEW-SET", 8, 0, { 0, 0 } },
+	{ "FORW-SET", 8, 0, { 0, 0 } },
 	{ "PRI-H-SSID", 10, 0, { 0, 0 } },
 	{ "S-SSID", 6, 0, { 0, 0 } },
 	{ "S-U-SSID", 8, 0, { 0, 0 } },
 	{ "NETMODE", 7, 0, { 0, 0 } },
 	{ "SECMODE", 7, 0, { 0, 0 } },
+	{ "ENCAPS", 6, 0, { 0, 0 } },
 };
 
 static const uint8_t prov_name_slots[256] = {
-	0, 0, 0, 97, 0, 0, 0, 0, 43, 51, 0, 0, 0, 0, 0, 0,
-	0, 0, 0, 18, 8, 0, 0, 0, 0, 48, 0, 0, 0, 20, 0, 0,
-	46, 0, 93, 0, 0, 0, 0, 0, 37, 49, 55, 61, 0, 4, 0, 0,
+	0, 0, 102, 117, 0, 0, 0, 0, 43, 51, 0, 0, 0, 0, 0, 0,
+	0, 0, 0, 18, 8, 98, 0, 0, 0, 48, 0, 0, 0, 20, 101, 0,
+	46, 0, 113, 0, 0, 0, 0, 0, 37, 49, 55, 61, 0, 4, 0, 0,
 	0, 0, 0, 0, 22, 0, 5, 0, 53, 0, 40, 0, 0, 91, 70, 0,
-	15, 67, 16, 0, 0, 29, 76, 0, 0, 52, 62, 0, 0, 0, 0, 0,
-	0, 0, 89, 0, 0, 2, 71, 0, 59, 0, 0, 33, 0, 0, 0, 0,
-	0, 0, 23, 42, 0, 0, 0, 0, 0, 47, 34, 28, 0, 9, 77, 84,
-	63, 0, 24, 0, 11, 83, 0, 0, 0, 58, 82, 0, 0, 7, 0, 0,
+	15, 67, 16, 108, 0, 29, 76, 0, 0, 52, 62, 0, 0, 0, 118, 0,
+	0, 0, 89, 0, 0, 2, 71, 110, 59, 0, 0, 33, 0, 0, 0, 94,
+	0, 0, 23, 42, 111, 0, 0, 0, 0, 47, 34, 28, 0, 9, 77, 84,
+	63, 100, 24, 0, 11, 83, 0, 0, 0, 58, 82, 0, 0, 7, 0, 0,
 	0, 0, 60, 0, 90, 0, 0, 0, 0, 0, 19, 66, 26, 0, 86, 75,
-	79, 31, 32, 0, 0, 1, 0, 95, 0, 0, 0, 0, 41, 0, 0, 6,
+	79, 31, 32, 97, 0, 1, 0, 115, 0, 0, 0, 0, 41, 0, 0, 6,
 	3, 0, 0, 36, 0, 0, 0, 0, 0, 54, 57, 0, 0, 0, 0, 10,
-	0, 0, 69, 74, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-	0, 0, 0, 0, 45, 0, 21, 0, 0, 0, 0, 0, 0, 0, 0, 65,
-	0, 35, 25, 0, 87, 0, 17, 92, 0, 0, 88, 30, 14, 72, 44, 96,
-	0, 0, 56, 78, 0, 94, 81, 85, 0, 50, 0, 0, 0, 0, 0, 38,
-	39, 0, 27, 12, 13, 64, 80, 0, 0, 68, 0, 0, 0, 0, 73, 0,
+	0, 0, 69, 74, 104, 106, 0, 0, 0, 0, 0, 0, 0, 0, 107, 0,
+	0, 0, 0, 0, 45, 0, 21, 103, 0, 0, 95, 0, 96, 0, 0, 65,
+	0, 35, 25, 112, 87, 99, 17, 92, 105, 0, 88, 30, 14, 72, 44, 116,
+	0, 0, 56, 78, 0, 114, 81, 85, 0, 50, 0, 0, 93, 0, 0, 38,
+	39, 0, 27, 12, 13, 64, 80, 0, 0, 68, 0, 0, 0, 0, 73, 109,
 };
 
 static const struct token_words prov_name = {
-	prov_name_list, prov_name_slots, 255, 97, 25
+	prov_name_list, prov_name_slots, 255, 118, 25
 };
 
 static const struct token_word prov_version_list[] = {
@@ -444,6 +465,26 @@ static const struct token_start prov_start_at[TOKEN_PAGES][0x80] = {
 		[0x5C] = { "type", "EAP" },	/* decode-only */
 		[0x5D] = { "type", "CERT" },	/* decode-only */
 		[0x5E] = { "type", "WEPKEY" },	/* decode-only */
+		[0x60] = { "name", "PEAP-V0" },	/* decode-only */
+		[0x61] = { "name", "PEAP-V1" },	/* decode-only */
+		[0x62] = { "name", "PEAP-V2" },	/* decode-only */
+		[0x63] = { "name", "ISS-NAME" },	/* decode-only */
+		[0x64] = { "name", "SUB-NAME" },	/* decode-only */
+		[0x65] = { "name", "CERT-TYPE" },	/* decode-only */
+		[0x66] = { "name", "SER-NUM" },	/* decode-only */
+		[0x67] = { "name", "SUB-KEY-ID" },	/* decode-only */
+		[0x68] = { "name", "THUMBPRINT" },	/* decode-only */
+		[0x69] = { "name", "WPA-PRES-KEY-ASC" },	/* decode-only */
+		[0x6A] = { "name", "WPA-PRES-KEY-HEX" },	/* decode-only */
+		[0x6B] = { "name", "WEPKEYIND" },	/* decode-only */
+		[0x6C] = { "name", "WEPAUTHMODE" },	/* decode-only */
+		[0x6D] = { "name", "LENGTH" },	/* decode-only */
+		[0x6E] = { "name", "INDEX" },	/* decode-only */
+		[0x6F] = { "name", "DATA" },	/* decode-only */
+		[0x70] = { "name", "WLANHAND" },	/* decode-only */
+		[0x71] = { "name", "EDIT-SET" },	/* decode-only */
+		[0x72] = { "name", "VIEW-SET" },	/* decode-only */
+		[0x73] = { "name", "FORW-SET" },	/* decode-only */
 	},
 };
 

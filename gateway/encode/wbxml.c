@@ -60,11 +60,10 @@ wbxml_literal(struct writer *w, struct text name, const struct element *e, uint3
 	return 0;
 }
 
+/* value="" is an empty string, as Kannel writes it: a reader that waits for a value has one. */
 static void
 wbxml_string(struct writer *w, struct text t)
 {
-	if (t.len == 0)
-		return;			/* value="": the attribute alone */
 	buf_u8(w->out, STR_I);
 	buf_bytes(w->out, t.at, t.len);
 	buf_u8(w->out, 0);
@@ -237,7 +236,8 @@ wbxml_element(struct writer *w, const struct element *e, unsigned depth, bool fo
 		return -1;
 	if (!content)
 		return 0;
-	wbxml_string(w, e->text);
+	if (e->text.len > 0)
+		wbxml_string(w, e->text);
 	fold = fold && wbxml_folds_below(w, e);
 	for (const struct element *c = e->children; c != NULL; c = c->next)
 		if (wbxml_element(w, c, depth + 1, fold) == -1)

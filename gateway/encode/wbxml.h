@@ -5,7 +5,7 @@
  * Encoding: public id 0B, UTF-8, STR_I for free text, a value token only when the
  * whole value equals it octet for octet (or, for parms whose values are an
  * enumeration, but for case); LITERAL and a string table for what no table knows.
- * Decoding takes all styles (pages, STR_T, entities, LITERAL), is bounded (depth 16,
+ * Decoding takes all styles (pages, STR_T, entities, LITERAL), is bounded (depth 128,
  * 64 KiB) and tells the offset of every fault.
  *
  * Threads: pure.
@@ -27,7 +27,7 @@ enum wbxml_pages {
 	WBXML_RETURN	/* back to page 0 for each `value`: for clients whose page 1 lacks it */
 };
 
-enum { WBXML_OCTETS = 64 * 1024, WBXML_DEPTH = 16, WBXML_NAME = 255 };	/* of literal names: octets */
+enum { WBXML_OCTETS = 64 * 1024, WBXML_DEPTH = 128, WBXML_NAME = 255 };	/* of literal names: octets */
 
 struct wbxml_style {
 	enum wbxml_pages pages;

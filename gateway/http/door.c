@@ -9,6 +9,7 @@
 #include "http/door.h"
 
 #include <stdio.h>
+#include <strings.h>
 
 #include "base/buf.h"
 #include "base/ip.h"
@@ -206,7 +207,7 @@ static bool
 url_ok(struct text t)
 {
 	return t.len == 0 || (t.len >= URL_LEAST && memchr(t.at, '\0', t.len) == NULL &&
-	    (memcmp(t.at, "http://", 7) == 0 || memcmp(t.at, "https://", 8) == 0));
+	    (strncasecmp(t.at, "http://", 7) == 0 || strncasecmp(t.at, "https://", 8) == 0));
 }
 
 const char *

@@ -2,8 +2,8 @@
  * door_sendota.c - provisioning documents from senders, in Kannel's interface
  *
  * The document is the parameter text, or the body of a POST, whose Content-Type then names the
- * type, or a group of the configuration (otaid). Parameters of a POST are X-Kannel headers, a form,
- * or the query, in this order.
+ * type, or a group of the configuration (otaid). Parameters of a POST are X-Kannel headers, or a
+ * form; as in Kannel a document's body is never joined by the query.
  * Beyond Kannel: imsi, key-hex, sec=none, dlr-mask, dlr-url, validity, priority, charset, several
  * receivers. What is wrong with a document is told with place and cure, one finding a line.
  *
@@ -14,6 +14,7 @@
 #include "http/door_sendota.h"
 
 #include "base/buf.h"
+#include "base/xml.h"
 #include "document/media.h"
 #include "http/door.h"
 #include "intake/ota_group.h"
@@ -44,12 +45,9 @@ static const struct param_row rows[] = {
 	WORD(PARAM_KEY_HEX,	"key-hex",	NULL,		"X-Kannel-Key-Hex"),
 	WORD(PARAM_SMSC,	"smsc",		NULL,		"X-Kannel-SMSC"),
 	WORD(PARAM_ACCOUNT,	"account",	NULL,		"X-Kannel-Account"),
-	WORD(PARAM_BINFO,	"binfo",	NULL,		"X-Kannel-BInfo"),
-	WORD(PARAM_META_DATA,	"meta-data",	NULL,		"X-Kannel-Meta-Data"),
 	WORD(PARAM_DLR_URL,	"dlr-url",	"dlrurl",	"X-Kannel-DLR-URL"),
 	NUMBER(PARAM_DLR_MASK,	"dlr-mask",	"dlrmask",	0, 66, "DLR-Mask"),
 	NUMBER(PARAM_VALIDITY,	"validity",	NULL,		0, MINUTES_MOST, "Validity"),
-	NUMBER(PARAM_DEFERRED,	"deferred",	NULL,		0, MINUTES_MOST, "Deferred"),
 	NUMBER(PARAM_PRIORITY,	"priority",	NULL,		0, 3, "Priority"),
 	WORD(PARAM_REPLACES,	"replaces",	NULL,		"X-Kannel-Replaces"),
 	{ .name = NULL }
@@ -205,52 +203,50 @@ is_form(struct text content_type)
 	    text_eq_nocase(text_trim(type), TEXT("application/x-www-form-urlencoded"));
 }
 
-/* Headers, form, query: what comes first counts. A body that is a document is the text. */
+/* A document comes as the body: its parameters are headers, and its type is the content's. */
+static void
+read_document(struct door_call *c, struct order_document *od, struct text type)
+{
+	struct text *p = c->params.text;
+
+	params_read_headers(&c->params, rows, c->request);
+	od->media = media_by_text_type(type);
+	p[PARAM_TEXT] = http_has_body(c->request) ? http_body(c->request) : TEXT("");
+	p[PARAM_CHARSET] = params_of_header(type, "charset");
+}
+
+/* Headers, form, query: what comes first counts. */
 static bool
-read_parameters(struct door_call *c, struct order_document *od)
+read_parameters(struct door_call *c, bool form)
 {
 	struct http_request *r = c->request;
-	struct text type = http_header(r, "Content-Type");
-	bool form = is_form(type);
-	int rc = 0;
 
 	params_read_headers(&c->params, rows, r);
-	if (form)
-		rc = params_read(&c->params, rows, r, http_body(r));
-	if (rc == 0)
-		rc = params_read(&c->params, rows, r, http_query(r));
-	if (rc == -1) {
+	if ((form && params_read(&c->params, rows, r, http_body(r)) == -1) ||
+	    params_read(&c->params, rows, r, http_query(r)) == -1) {
 		door_refuse(c, 503, answers[INTAKE_BUSY].text, "no memory");
 		return false;
-	}
-	if (!form && http_has_body(r)) {
-		od->media = media_by_text_type(type);
-		c->params.text[PARAM_TEXT] = http_body(r);
-		c->params.text[PARAM_CHARSET] = params_of_header(type, "charset");
 	}
 	return true;
 }
 
-/* What the document is said to be; false: answered. */
+/* What the text is said to be; without one, the document of the configuration with its id.
+ * false: answered. */
 static bool
 choose_media(struct door_call *c, struct order_document *od)
 {
-	const struct text *p = c->params.text;
-	bool document_body = http_has_body(c->request) && !is_form(http_header(c->request,
-	    "Content-Type"));
+	struct text *p = c->params.text;
 
-	if (document_body && od->media == NULL) {
-		door_refuse(c, 415, "Unsupported content-type, rejected", NULL);
-		return false;
-	}
-	if (p[PARAM_TEXT].at == NULL) {		/* a document of the configuration, by its id */
-		if (ota_groups_find(c->setup->ota, p[PARAM_OTA_ID], &od->media, &c->params.text[PARAM_TEXT]))
+	if (p[PARAM_TEXT].at == NULL) {
+		if (ota_groups_find(c->setup->ota, p[PARAM_OTA_ID], &od->media, &p[PARAM_TEXT])) {
+			p[PARAM_CHARSET] = (struct text){ 0 };	/* it was the sender's */
 			return true;
+		}
 		refuse_why(c, 400, "Missing ota-setting or ota-bookmark group.", "no group has this ota-id; "
 		    "without text= a document of the configuration is sent, by otaid=");
 		return false;
 	}
-	if (document_body || p[PARAM_TYPE].at == NULL)
+	if (p[PARAM_TYPE].at == NULL)
 		return true;
 	od->media = media_by_sendota_type(p[PARAM_TYPE]);
 	if (od->media == NULL)
@@ -272,7 +268,7 @@ choose_charset(struct door_call *c, struct order_document *od)
 		return false;
 	}
 	memcpy(name, charset.at, charset.len);
-	od->charset = name;
+	od->charset = xml_charset_hinted(c->params.text[PARAM_TEXT], name);
 	return true;
 }
 
@@ -332,16 +328,29 @@ void
 door_sendota(void *setup, struct http_request *r)
 {
 	struct order_document od = { .media = NULL };
+	struct text type = http_header(r, "Content-Type");
+	bool form = is_form(type), posted;
 	struct door_call *c;
 	const char *fault;
 
 	if (!door_takes(r) || (c = door_call_new(setup, "sendota", r)) == NULL)
 		return;
 	c->done = done;
-	if (!read_parameters(c, &od) || !door_login(c, "Authorization failed for sendota"))
+	posted = !form && (http_has_body(r) || text_is(http_method(r), "POST"));
+	if (posted)
+		read_document(c, &od, type);
+	else if (!read_parameters(c, form))
+		return;
+	if (!door_login(c, "Authorization failed for sendota"))
 		return;
 	if (c->params.text[PARAM_TO].len == 0) {
 		refuse_why(c, 400, "Wrong sendota args.", "no receiver: give to");
+		return;
+	}
+	/* a form must say what to send: one that does not may be a document in the wrong dress */
+	if (posted ? od.media == NULL : form && c->params.text[PARAM_TEXT].at == NULL &&
+	    c->params.text[PARAM_OTA_ID].at == NULL) {
+		door_refuse(c, 415, "Unsupported content-type, rejected", NULL);
 		return;
 	}
 	fault = door_misformed(c, rows);
@@ -350,7 +359,7 @@ door_sendota(void *setup, struct http_request *r)
 		door_refuse(c, 400, fault, NULL);
 		return;
 	}
-	if (!choose_media(c, &od) || !choose_charset(c, &od) || !choose_security(c, &od))
+	if ((!posted && !choose_media(c, &od)) || !choose_charset(c, &od) || !choose_security(c, &od))
 		return;
 	od.xml = c->params.text[PARAM_TEXT];
 	door_wait(c, intake_document(c->setup->intake, &c->order, &od, door_done, c));

@@ -131,8 +131,10 @@ read_posted(struct door_call *c, struct order_text *ot)
 	if (p[PARAM_UDH].len > 0)
 		p[PARAM_UDH] = header_udh(c->request, p[PARAM_UDH]);
 	p[PARAM_CHARSET] = params_of_header(type, "charset");
+	if (kind == BODY_TEXT && p[PARAM_CHARSET].len == 0)
+		p[PARAM_CHARSET] = TEXT("ISO-8859-1");	/* RFC 2616, 3.7.1; so does Kannel */
 	p[PARAM_TEXT] = http_body(c->request);
-	ot->coding = kind == BODY_OCTETS ? CODING_OCTETS : MESSAGE_UNSET;
+	ot->coding = kind == BODY_OCTETS ? CODING_OCTETS : CODING_GSM7;
 	return true;
 }
 

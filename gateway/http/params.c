@@ -18,6 +18,7 @@ params_init(struct params *p)
 {
 	memset(p->text, 0, sizeof p->text);
 	memset(p->number, 0xFF, sizeof p->number);	/* all -1 */
+	memset(p->by_alias, 0, sizeof p->by_alias);
 }
 
 static bool
@@ -56,10 +57,10 @@ next_pair(struct text *rest, struct text *pair)
 {
 	const char *at = rest->at, *end = at + rest->len;
 
-	while (at < end && (*at == '&' || *at == '?'))
+	while (at < end && *at == '&')
 		at++;
 	*pair = (struct text){ at, 0 };
-	while (at < end && *at != '&' && *at != '?')
+	while (at < end && *at != '&')
 		at++;
 	pair->len = (size_t)(at - pair->at);
 	*rest = (struct text){ at, (size_t)(end - at) };
@@ -76,6 +77,7 @@ params_read(struct params *p, const struct param_row *rows, struct http_request 
 		const char *equals = memchr(pair.at, '=', pair.len);
 		struct text name = pair, value = TEXT("");
 		const struct param_row *row;
+		bool alias;
 
 		if (equals != NULL) {
 			name.len = (size_t)(equals - pair.at);
@@ -83,11 +85,14 @@ params_read(struct params *p, const struct param_row *rows, struct http_request 
 		}
 		if ((name = params_unquote(r, name)).at == NULL)
 			return -1;
-		row = row_of(rows, name);
-		if (row == NULL || p->text[row->param].at != NULL)
+		if ((row = row_of(rows, name)) == NULL)
+			continue;
+		alias = !is_named(name, row->name);
+		if (p->text[row->param].at != NULL && (alias || !p->by_alias[row->param]))
 			continue;
 		if ((p->text[row->param] = params_unquote(r, value)).at == NULL)
 			return -1;
+		p->by_alias[row->param] = alias;
 	}
 	return 0;
 }

@@ -45,11 +45,12 @@ struct param_row {
 struct params {
 	struct text	 text[PARAMS];		/* absent: not given */
 	long		 number[PARAMS];	/* -1: not given */
+	bool		 by_alias[PARAMS];	/* its name, when it comes too, goes before */
 };
 
 void	params_init(struct params *);
-/* name=value pairs between '&' or '?'; percent and plus; the first of a name wins, also over what
- * the next call finds. -1 without memory. */
+/* name=value pairs between '&'; percent and plus; the first of a name wins, also over what the
+ * next call finds, and the name over its alias. -1 without memory. */
 int	params_read(struct params *, const struct param_row *, struct http_request *, struct text pairs);
 void	params_read_headers(struct params *, const struct param_row *, const struct http_request *);
 /* Fills the numbers. NULL, or the first row that is out of range. */

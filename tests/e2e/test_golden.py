@@ -59,6 +59,13 @@ def settings_and_bookmarks():
 
 
 @test
+def callers_as_they_are():
+    """what callers of Kannel send beside the letter of the interface, each case with a note that says why"""
+    base = 21000 + harness.free_ports(1)[0] % 9000
+    replay("main.conf", ["compat.jsonl"], 7, base)
+
+
+@test
 def admin_answers():
     """the admin commands that are there answer as recorded"""
     base = 31000 + harness.free_ports(1)[0] % 9000

@@ -62,7 +62,15 @@ hear_chars(void *arg, struct xml_place p, struct text t, struct err *err)
 	return 0;
 }
 
-static const struct xml_events hear = { hear_doctype, hear_start, hear_end, hear_chars };
+static int
+hear_cdata(void *arg, struct xml_place p, struct err *err)
+{
+	(void)err;
+	buf_printf(arg, "(cdata@%u:%u)", p.line, p.column);
+	return 0;
+}
+
+static const struct xml_events hear = { hear_doctype, hear_start, hear_end, hear_chars, hear_cdata };
 
 static const struct {
 	const char	*name;
@@ -81,7 +89,7 @@ static const struct {
 	{ "known entities after an external DOCTYPE", TEXT("<!DOCTYPE a SYSTEM 's'><a k='&amp;'/>"),
 	  NULL, "[a - s@1:1]<a@1:24 k=&></a@1:24>" },
 	{ "CDATA and comments may hold anything", TEXT("<a><![CDATA[&x;<b>]]><!-- &y; --></a>"),
-	  NULL, "<a@1:1>&x;<b></a@1:34>" },
+	  NULL, "<a@1:1>(cdata@1:4)&x;<b></a@1:34>" },
 	{ "UTF-8 order mark", TEXT("\xEF\xBB\xBF<a/>"), NULL, "<a@1:1></a@1:1>" },
 	{ "declared latin-1", TEXT("<?xml version='1.0' encoding='ISO-8859-1'?><a k='\xE4'/>"), NULL,
 	  "<a@1:44 k=\xC3\xA4></a@1:44>" },
@@ -92,10 +100,15 @@ static const struct {
 	{ "UTF-16 by its order mark", TEXT("\xFF\xFE<\0a\0>\0\xE4\0<\0/\0a\0>\0"), NULL,
 	  "<a@1:1>\xC3\xA4</a@1:5>" },
 	{ "UTF-16 without mark", TEXT("\0<\0a\0/\0>"), NULL, "<a@1:1></a@1:1>" },
-	{ "UTF-16 named in a document of octets", TEXT("<?xml version='1.0' encoding='UTF-16'?><a/>"),
-	  NULL, "<a@1:40></a@1:40>" },
-	{ "Content-Type goes before the declaration", TEXT("<?xml version='1.0' encoding='UTF-8'?>"
-	  "<a k='\xE4'/>"), "ISO-8859-1", "<a@1:39 k=\xC3\xA4></a@1:39>" },
+	{ "the caller's charset goes before the declaration", TEXT("<?xml version='1.0' "
+	  "encoding='UTF-8'?><a k='\xE4'/>"), "ISO-8859-1", "<a@1:39 k=\xC3\xA4></a@1:39>" },
+	{ "and over one that cannot be true", TEXT("<?xml version='1.0' encoding='UTF-16'?><a/>"),
+	  "UTF-8", "<a@1:40></a@1:40>" },
+	{ "blanks before the declaration", TEXT("\r\n \t<?xml version='1.0'?>\n<a/>"), NULL,
+	  "<a@3:1></a@3:1>" },
+	{ "its encoding is found behind them", TEXT("\n <?xml version='1.0' encoding='ISO-8859-1'?>"
+	  "<a k='\xE4'/>"), NULL, "<a@2:45 k=\xC3\xA4></a@2:45>" },
+	{ "blanks without a declaration are counted", TEXT("\n <a/>"), NULL, "<a@2:2></a@2:2>" },
 	{ "the order mark goes before Content-Type", TEXT("\xEF\xBB\xBF<a k='\xC3\xA4'/>"),
 	  "ISO-8859-1", "<a@1:1 k=\xC3\xA4></a@1:1>" },
 	{ "\"encoding\" outside the declaration is text", TEXT("<a encoding='no-such'/>"), NULL,
@@ -175,8 +188,12 @@ static const struct {
 	  ERR_SYNTAX, 1, 14, "default values", NULL },
 	{ "attribute twice", TEXT("<a k='1' k='2'/>"), ERR_SYNTAX, 1, 10, "twice", "" },
 	{ "after the root", TEXT("<a/>\n<b/>"), ERR_SYNTAX, 2, 1, "follows the end", "<a@1:1></a@1:1>" },
-	{ "declaration after a blank", TEXT(" <?xml version='1.0'?><a/>"), ERR_SYNTAX, 1, 2,
+	{ "declaration after a comment", TEXT("<!-- --><?xml version='1.0'?><a/>"), ERR_SYNTAX, 1, 9,
 	  "very first", "" },
+	{ "a fault behind blanks and a declaration", TEXT("\n\n <?xml version='1.0'?>\n<a>\n</b>"),
+	  ERR_SYNTAX, 5, 1, "does not match", NULL },
+	{ "UTF-16 named in a document of octets", TEXT("<?xml version='1.0' encoding='UTF-16'?><a/>"),
+	  ERR_SYNTAX, 1, 1, "write encoding=\"UTF-8\"", "" },
 	{ "the caller's refusal", TEXT("<a><stop/><b/></a>"), ERR_ROUTE, 1, 4, "stopped", "<a@1:1>" },
 	{ "a refusal without a reason", TEXT("<mute/>"), ERR_SYNTAX, 0, 0, "refused", "" },
 	{ "more attributes than allowed", TEXT("<a a1='' a2='' a3='' a4='' a5='' a6='' a7='' a8='' "
@@ -203,6 +220,42 @@ test_bad(void **state)
 		if (bad_cases[i].heard != NULL && strcmp(buf_cstr(&heard), bad_cases[i].heard) != 0)
 			fail_msg("%s: heard %s", bad_cases[i].name, buf_cstr(&heard));
 		buf_free(&heard);
+	}
+}
+
+#define DECLARED(charset, octets)	TEXT("<?xml version='1.0' encoding='" charset "'?><a k='" octets "'/>")
+
+static const struct {
+	const char	*name;
+	struct text	 document;
+	const char	*hint, *wanted;
+} hints[] = {
+	{ "nothing said", TEXT("<a/>"), NULL, NULL },
+	{ "the header is all there is", TEXT("<a k='\xE4'/>"), "ISO-8859-1", "ISO-8859-1" },
+	{ "and says what ASCII stands for", TEXT("<a k='\x1B$B'/>"), "ISO-2022-JP", "ISO-2022-JP" },
+	{ "UTF-8 needs no word", TEXT("<a k='\xC3\xA4'/>"), "ISO-8859-1", NULL },
+	{ "the declaration goes first", DECLARED("ISO-8859-1", "\xE4"), "UTF-8", NULL },
+	{ "also where both say UTF-8", DECLARED("UTF-8", "\xC3\xA4"), "utf-8", NULL },
+	{ "and where the header is wrong", DECLARED("UTF-8", "\xC3\xA4"), "ISO-8859-1", NULL },
+	{ "a declaration that the octets prove wrong", DECLARED("UTF-8", "\xE4"), "ISO-8859-1",
+	  "ISO-8859-1" },
+	{ "converted on its way, as the header says", DECLARED("ISO-8859-1", "\xC3\xA4"), "UTF-8",
+	  "UTF-8" },
+	{ "wide in name only", DECLARED("UTF-16", "x"), "UTF-8", "UTF-8" },
+	{ "order mark", TEXT("\xEF\xBB\xBF<a/>"), "ISO-8859-1", NULL },
+	{ "UTF-16 to be seen", TEXT("\0<\0a\0/\0>"), "ISO-8859-1", NULL },
+};
+
+static void
+test_hints(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(hints); i++) {
+		const char *got = xml_charset_hinted(hints[i].document, hints[i].hint);
+
+		if ((got == NULL) != (hints[i].wanted == NULL) ||
+		    (got != NULL && strcmp(got, hints[i].wanted) != 0))
+			fail_msg("%s: %s", hints[i].name, got != NULL ? got : "none");
 	}
 }
 
@@ -310,6 +363,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_good),
 		cmocka_unit_test(test_bad),
+		cmocka_unit_test(test_hints),
+		cmocka_unit_test(test_hints),
 		cmocka_unit_test(test_first_error_is_kept),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_long_line_is_linear),

@@ -29,6 +29,7 @@
 #define ADDR(url)	C("APPADDR", P("ADDR", url))
 #define W7(...)		C("APPLICATION", P("APPID", "w7") __VA_ARGS__)
 #define GOODW7(...)	W7(P("PROVIDER-ID", "d") ADDR("https://dm.example/") SRV CLI __VA_ARGS__)
+#define FOUR(x)		C("v", C("v", C("v", C("v", x))))
 #define POLICY(...)	C("SecurityPolicy", __VA_ARGS__)
 
 static const struct {
@@ -163,6 +164,8 @@ static const struct {
 	{ "back-off in either spelling", DOC(GOODW7(P("MAXBACKOFFTIME", "1"))), "L054",
 	  SEVERITY_WARNING, "two ways" },
 	{ "a second w7", DOC(GOODW7("") GOODW7("")), "L071", SEVERITY_WARNING, "keep only the first" },
+	{ "nested deeper than need be", DOC(FOUR(FOUR(FOUR(FOUR(P("NAME", "x")))))), "L072",
+	  SEVERITY_WARNING, "18 deep" },
 	{ "ROLE with a bit that is no role", DOC(GOODW7(P("ROLE", "9"))), "L060", SEVERITY_ERROR,
 	  "write 8 (0x8, MANAGER)" },
 	{ "ROLE asks for more than the message has", DOC(GOODW7(P("ROLE", "24"))), "L065",

@@ -53,7 +53,11 @@ static const struct {
 	  "entit" },
 	{ "external entity", "<!DOCTYPE wap-provisioningdoc [<!ENTITY a SYSTEM \"/etc/passwd\">]>"
 	  DOC("&a;"), ERR_SYNTAX, 1, 0, "entit" },
-	{ "octets that are not UTF-8", DOC("<characteristic type=\"\xe4\"/>"), ERR_SYNTAX, 1, 0, "" },
+	{ "octets that are not UTF-8 are told as such, not as a quote that is open",
+	  DOC("<characteristic type=\"\xe4\"/>"), ERR_SYNTAX, 1, 44, "UTF-8" },
+	{ "a section that would be lost", DOC("<characteristic type=\"a\">\n<![CDATA[x]]>"
+	  "</characteristic>"), ERR_SYNTAX, 2, 1, "CDATA" },
+	{ "an empty one is refused too", DOC("<![CDATA[]]>"), ERR_SYNTAX, 1, 22, "CDATA" },
 	{ "charset that nobody knows", "<?xml version=\"1.0\" encoding=\"x-none\"?>" DOC(""),
 	  ERR_SYNTAX, 0, 0, "x-none" },
 	{ "an attribute twice, once in capitals",
@@ -112,7 +116,7 @@ test_limits(void **state)
 		size_t		 times;
 	} rows[] = {
 		{ "200,000 nested elements", "<wap-provisioningdoc>", "<a>", "", 200000 },
-		{ "33 nested elements", "<wap-provisioningdoc>", "<a>", "", 33 },
+		{ "one nested element too many", "<wap-provisioningdoc>", "<a>", "", DOCUMENT_DEPTH },
 		{ "20,000 elements", "<wap-provisioningdoc>", "<a/>", "", 20000 },
 		{ "1,000 attributes", "<wap-provisioningdoc ", "a%d='' ", "/>", 1000 },
 		{ "too long a value", "<wap-provisioningdoc a='", "%d              ", "'/>", 60000 },
@@ -195,6 +199,30 @@ test_odd_spelling_is_told(void **state)
 	document_free(&d);
 }
 
+static void
+test_words_for_xml_readers_go(void **state)
+{
+	struct findings found = { 0 };
+	struct document *d = document_parse(NULL, TEXT("\n<?xml version=\"1.0\"?>"
+	    "<wap-provisioningdoc xmlns=\"u\" xmlns:x=\"v\" version=\"1.1\" xml:lang=\"en\">"
+	    "<characteristic xmlnsx=\"y\" x:z=\"w\"/></wap-provisioningdoc>"), NULL, &found, NULL);
+	const struct element *root, *c;
+
+	(void)state;
+	assert_non_null(d);
+	root = document_root(d);
+	assert_true(text_is(root->attributes->name, "version"));
+	assert_null(root->attributes->next);
+	c = root->children;
+	assert_true(text_is(c->attributes->name, "xmlnsx"));
+	assert_true(text_is(c->attributes->next->name, "x:z"));
+	assert_int_equal(found.errors, 0);
+	assert_int_equal(found.warnings, 1);
+	assert_string_equal(found.list[found.count - 1].code, "L008");	/* the blank at the top */
+	findings_free(&found);
+	document_free(&d);
+}
+
 static const struct {
 	const char	*name, *xml, *charset, *value;
 } charsets[] = {
@@ -233,6 +261,8 @@ static const struct {
 	  NULL },
 	{ "another DOCTYPE does not matter", "OMA-settings",
 	  "<!DOCTYPE wap-provisioningdoc SYSTEM \"prov.dtd\">" DOC(""), "provisioning", NULL },
+	{ "a section is text where values stand between tags", "syncsettings",
+	  "<SyncSettings><Name><![CDATA[x]]></Name></SyncSettings>", "syncsettings", NULL },
 	{ "settings that are provisioning", "settings", DOC(""), NULL, "give the type oma-settings" },
 	{ "provisioning that is settings", "oma-settings", "<CHARACTERISTIC-LIST/>", NULL,
 	  "give the type settings" },
@@ -436,6 +466,7 @@ main(void)
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_tree_and_places),
 		cmocka_unit_test(test_odd_spelling_is_told),
+		cmocka_unit_test(test_words_for_xml_readers_go),
 		cmocka_unit_test(test_charsets),
 		cmocka_unit_test(test_types),
 		cmocka_unit_test(test_media_lookups),

@@ -65,6 +65,8 @@ secrets_done(struct sign_secrets *s)
 	secret_free(&s->key);
 }
 
+#define FIFTY	"01234567890123456789012345678901234567890123456789"
+
 static const struct {
 	const char	*name;
 	enum sign_method method;
@@ -102,6 +104,8 @@ static const struct {
 	  "A44033A27BAE16A73FDE308291B389E1E26AA775", "", false, false },
 	{ "a raw key overrides", SIGN_NETWPIN, "@d1", NULL, NULL, "3901621032547698",
 	  "809F9EB370291F61FBD5F581E4B6D114CA9E6507", "", false, false },
+	{ "a PIN beyond the block of the hash", SIGN_USERPIN, "@d1", FIFTY FIFTY FIFTY FIFTY, NULL, NULL,
+	  "0C07717AF5B4607E18056CCBB29D6DACB50E72CF", "", false, false },
 	{ "none has neither", SIGN_NONE, "@d1", NULL, NULL, NULL, "", "", false, false },
 };
 

@@ -290,6 +290,7 @@ ask_line(struct httpd *httpd, const char *method, const char *path, const char *
 #define WHO	"/cgi-bin/sendsms?username=u&password=p"
 #define OTA	"/cgi-bin/sendota?username=u&password=p"
 #define BY	"X-Kannel-Username: u\r\nX-Kannel-Password: p\r\n"
+#define TO	BY "X-Kannel-To: 1\r\n"
 #define PLAIN	"Content-Type: text/plain\r\n" BY
 #define ROOT	"%3Cwap-provisioningdoc/%3E"
 #define CP	"Content-Type: text/vnd.wap.connectivity-xml\r\n"
@@ -302,6 +303,8 @@ static const struct {
 	{ "accepted", "GET", WHO "&to=%2B44&text=x", "", NULL, 202, "0: Accepted for delivery" },
 	{ "old names", "GET", "/cgi-bin/sendsms?user=u&pass=p&to=%2B44", "", NULL, 202,
 	  "0: Accepted for delivery" },
+	{ "a name goes before its old name", "GET", "/cgi-bin/sendsms?user=nobody&username=u&pass=q&password=p&to=1",
+	  "", NULL, 202, NULL },
 	{ "the first of two counts", "GET", WHO "&to=%2B44&to=abc&text=x", "", NULL, 202, NULL },
 	{ "names are case-sensitive", "GET", WHO "&TO=%2B44&text=x", "", NULL, 400,
 	  "Missing receiver number, rejected" },
@@ -335,6 +338,7 @@ static const struct {
 	  "Account field misformed or too long, rejected" },
 	{ "dlr-url", "GET", WHO "&to=1&dlr-url=ftp://x/", "", NULL, 400,
 	  "DLR-URL field misformed, rejected" },
+	{ "a scheme in capitals", "GET", WHO "&to=1&dlr-mask=1&dlr-url=HTTP://x/", "", NULL, 202, NULL },
 	{ "dlr-mask", "GET", WHO "&to=1&dlr-mask=67", "", NULL, 400, "DLR-Mask field misformed, rejected" },
 	{ "mclass", "GET", WHO "&to=1&mclass=4&pid=999", "", NULL, 400, "MClass field misformed, rejected" },
 	{ "pid", "GET", WHO "&to=1&pid=256", "", NULL, 400, "PID field misformed, rejected" },
@@ -399,18 +403,33 @@ static const struct {
 	  "DLR-Mask field misformed, rejected" },
 	{ "a document as body", "POST", "/cgi-bin/sendota", CP BY "X-Kannel-To: +44\r\nX-Kannel-PIN: 1\r\n",
 	  "<wap-provisioningdoc/>", 202, "0: Accepted for delivery" },
-	{ "a document as body, parameters in the query", "POST", OTA "&to=1&pin=1", CP,
+	{ "a document as body takes no query: no login", "POST", OTA "&to=1&pin=1", CP,
+	  "<wap-provisioningdoc/>", 403, "Authorization failed for sendota" },
+	{ "nor receiver", "POST", "/cgi-bin/sendota?to=1&pin=1", CP BY, "<wap-provisioningdoc/>", 400,
+	  "~no receiver" },
+	{ "the query names neither type nor group", "POST", "/cgi-bin/sendota?type=settings&otaid=bm&text=x", CP TO "X-Kannel-PIN: 1\r\n",
 	  "<wap-provisioningdoc/>", 202, NULL },
-	{ "headers go before the query", "POST", OTA "&to=abc&pin=1", CP "X-Kannel-To: 1\r\n",
-	  "<wap-provisioningdoc/>", 202, NULL },
+	{ "an empty body is no document, and no group either", "POST", "/cgi-bin/sendota", CP TO
+	  "X-Kannel-PIN: 1\r\n", "", 400, "~the document is empty" },
+	{ "a POST with neither body nor type", "POST", OTA "&to=1&otaid=bm", "", "", 403, NULL },
 	{ "a form", "POST", "/cgi-bin/sendota", "Content-Type: application/x-www-form-urlencoded\r\n",
 	  "username=u&password=p&to=1&pin=1&text=" ROOT, 202, NULL },
-	{ "another body", "POST", OTA "&to=1&pin=1", "Content-Type: text/html\r\n", "x", 415,
+	{ "a form that asks for a group", "POST", "/cgi-bin/sendota", "Content-Type: "
+	  "application/x-www-form-urlencoded\r\n", "username=u&password=p&to=1&otaid=bm", 202, NULL },
+	{ "a document under the type of a form is no order for the first group", "POST", "/cgi-bin/sendota",
+	  "Content-Type: application/x-www-form-urlencoded\r\n" TO, "<wap-provisioningdoc/>", 415, NULL },
+	{ "another body", "POST", "/cgi-bin/sendota", "Content-Type: text/html\r\n" TO, "x", 415,
 	  "Unsupported content-type, rejected" },
-	{ "a body without type", "POST", OTA "&to=1&pin=1", "", "<wap-provisioningdoc/>", 415, NULL },
-	{ "charset of the body", "POST", OTA "&to=1&pin=1",
+	{ "a body without type", "POST", "/cgi-bin/sendota", TO, "<wap-provisioningdoc/>", 415, NULL },
+	{ "charset of the body", "POST", "/cgi-bin/sendota", TO "X-Kannel-PIN: 1\r\n"
 	  "Content-Type: text/vnd.wap.connectivity-xml; charset=\"x-none\"\r\n", "<wap-provisioningdoc/>",
 	  400, "~x-none" },
+	{ "is not asked where the document tells", "POST", "/cgi-bin/sendota", TO "X-Kannel-PIN: 1\r\n"
+	  "Content-Type: text/vnd.wap.connectivity-xml; charset=\"x-none\"\r\n",
+	  "<?xml version='1.0' encoding='UTF-8'?><wap-provisioningdoc/>", 202, NULL },
+	{ "nor of a group", "GET", OTA "&to=1&otaid=bm&charset=x-none", "", NULL, 202, NULL },
+	{ "what only texts have is not looked at", "GET",
+	  OTA "&to=1&otaid=bm&deferred=-5&meta-data=x&binfo=x", "", NULL, 202, NULL },
 };
 
 static void

@@ -13,10 +13,16 @@
 #include "base/ip.h"
 #include "io/log.h"
 #include "io/loop.h"
+#include "push/message.h"
 
 #define DOOR_TYPE	"text/html"	/* of every sentence, as in Kannel */
+#define DOOR_ID		"X-Kantele-Id"
 
-enum { BILLING_MOST = 64, URL_LEAST = 8, ADDRESS_SIZE = 64 };
+enum {
+	BILLING_MOST = 64, URL_LEAST = 8, ADDRESS_SIZE = 64, SENTENCE_MOST = 120,
+	DOOR_FIELD_REST = 4,		/* of a field beside name and value */
+	DOOR_FIELDS = 256		/* octets of those that every answer has */
+};
 
 static void
 no_cache(struct http_request *r)
@@ -116,12 +122,17 @@ door_refuse_long(struct door_call *c, int status, struct text body, const char *
 }
 
 void
-door_accept(struct door_call *c, const char *text, const struct intake_result *result)
+door_name(struct door_call *c, const struct intake_result *result)
 {
 	for (size_t i = 0; i < result->count; i++)
-		http_reply_header(c->request, "X-Kantele-Id", result->push_ids[i]);
+		http_reply_header(c->request, DOOR_ID, result->push_ids[i]);
 	if (result->user_code != NULL)
 		http_reply_header(c->request, "X-Kantele-User-Code", result->user_code);
+}
+
+void
+door_accept(struct door_call *c, const char *text)
+{
 	answer(c->request, 202, DOOR_TYPE, text_of(text));
 }
 
@@ -157,6 +168,39 @@ door_order(struct door_call *c)
 		.klass = MESSAGE_UNSET, .validity_min = n[PARAM_VALIDITY],
 		.deferred_min = n[PARAM_DEFERRED],
 	};
+}
+
+static size_t
+words(struct text t)
+{
+	size_t n = 0;
+	bool inside = false;
+
+	for (size_t i = 0; i < t.len; i++) {
+		bool blank = memchr(" \t\r\n\v\f", t.at[i], 6) != NULL;
+
+		n += !blank && !inside;
+		inside = !blank;
+	}
+	return n;
+}
+
+bool
+door_answerable(struct door_call *c)
+{
+	const size_t each = sizeof DOOR_ID - 1 + PUSH_ID_SIZE - 1 + DOOR_FIELD_REST;
+	size_t most = (http_reply_room(c->request) - DOOR_FIELDS) / each;
+	char *text;
+
+	if (words(c->params.text[PARAM_TO]) <= most)
+		return true;
+	text = http_alloc(c->request, SENTENCE_MOST);
+	if (text != NULL)
+		snprintf(text, SENTENCE_MOST, "Too many receivers for one call: send at most %zu, and the "
+		    "others in another call", most);
+	door_refuse(c, text != NULL ? 400 : 503, text != NULL ? text : "Temporal failure, try again "
+	    "later.", NULL);
+	return false;
 }
 
 static bool

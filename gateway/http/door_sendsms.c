@@ -217,7 +217,8 @@ done(void *arg, const struct intake_result *result)
 	}
 	if (c->setup->immediate_reply)
 		text = immediate_text(c, result);
-	door_accept(c, text, result);
+	door_name(c, result);
+	door_accept(c, text);
 }
 
 void
@@ -247,6 +248,8 @@ door_sendsms(void *setup, struct http_request *r)
 		door_refuse(c, 400, verdict != INTAKE_ACCEPTED ? answers[verdict].text : fault, NULL);
 		return;
 	}
+	if (!door_answerable(c))
+		return;
 	fill_text(c, &ot);
 	door_wait(c, intake_text(c->setup->intake, &c->order, &ot, door_done, c));
 }

@@ -462,6 +462,41 @@ test_headers(void **state)
 	assert_non_null(strstr(last.answer, "\r\nX-Kantele-Warning: "));
 }
 
+/* Each message has its id in the answer; when they do not fit, nothing is sent, rather than the
+ * answer lost. */
+static void
+test_many_receivers(void **state)
+{
+	static const struct {
+		const char	*name, *door;
+		unsigned	 receivers;
+		int		 status;
+	} rows[] = {
+		{ "as many as fit", WHO "&text=x&to=", 300, 202 },
+		{ "more ids than an answer holds", WHO "&text=x&to=", 480, 400 },
+		{ "a document to as many as fit", OTA "&pin=1&text=" ROOT "&to=", 300, 202 },
+		{ "a document to more", OTA "&pin=1&text=" ROOT "&to=", 480, 400 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct buf path = buf_heap(10000);
+		unsigned ids = 0;
+		int status;
+
+		buf_str(&path, rows[i].door);
+		for (unsigned n = 0; n < rows[i].receivers; n++)
+			buf_printf(&path, "%u+", 447900900u + n);
+		status = ask_line(sendsms, "GET", buf_cstr(&path), "", NULL);
+		for (const char *at = last.answer; (at = strstr(at, "X-Kantele-Id: ")) != NULL; at++)
+			ids++;
+		if (status != rows[i].status || ids != (status == 202 ? rows[i].receivers : 0) ||
+		    (status == 400 && strstr(body(), "send at most 4") == NULL))
+			fail_msg("%s: %d, %u ids, \"%s\"", rows[i].name, status, ids, body());
+		buf_free(&path);
+	}
+}
+
 static void
 test_link_states(void **state)
 {
@@ -641,6 +676,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_answers),
 		cmocka_unit_test(test_headers),
+		cmocka_unit_test(test_many_receivers),
 		cmocka_unit_test(test_link_states),
 		cmocka_unit_test(test_immediate),
 		cmocka_unit_test(test_slow_store),

@@ -29,6 +29,8 @@ enum {
 	OUT_MOST = 8 * 1024 * 1024,
 	OUT_FULL = 256 * 1024,		/* receipts wait while so much of a line has not left */
 	AGAIN_MS = 1000,		/* a receipt that was not taken */
+	HELD_MOST = 1 << 20,		/* answers on one line; then it is told to wait */
+	RECEIPTS_MOST = 1 << 20,	/* of one account; then messages have none */
 	GOODBYE_MS = 2000,
 	UDHI = 0x40
 };
@@ -46,6 +48,7 @@ struct answers {			/* first in, first out */
 
 struct receipts {
 	struct receipt	*first, **end;
+	size_t		 count;
 };
 
 struct account {
@@ -205,6 +208,7 @@ receipts_append(struct receipts *q, struct receipt *r)
 	r->next = NULL;
 	*q->end = r;
 	q->end = &r->next;
+	q->count++;
 }
 
 static struct receipt *
@@ -215,6 +219,7 @@ receipts_take(struct receipts *q)
 	q->first = r->next;
 	if (q->first == NULL)
 		q->end = &q->first;
+	q->count--;
 	return r;
 }
 
@@ -313,7 +318,7 @@ receipt_new(struct line *l, const struct smpp_pdu *pdu, uint64_t id)
 
 	if (!rc->wanted || !receipt_asked(pdu->registered_delivery, state))
 		return;
-	for (int i = 0; i < (rc->twice ? 2 : 1); i++) {
+	for (int i = 0; i < (rc->twice ? 2 : 1) && l->account->waiting.count < RECEIPTS_MOST; i++) {
 		struct receipt *r = calloc(1, sizeof *r);
 
 		if (r == NULL)
@@ -340,7 +345,7 @@ receipt_new(struct line *l, const struct smpp_pdu *pdu, uint64_t id)
 static void
 flights_back(struct line *l)
 {
-	struct receipts back = { NULL, &back.first };
+	struct receipts back = { NULL, &back.first, 0 };
 
 	for (uint32_t s = l->oldest; s != l->sequence + 1; s++) {
 		struct receipt **r = &l->flights[s % FLIGHTS];
@@ -357,6 +362,7 @@ flights_back(struct line *l)
 	if (l->account->again.first == NULL)
 		l->account->again.end = back.end;
 	l->account->again.first = back.first;
+	l->account->again.count += back.count;
 	l->oldest = l->sequence + 1;
 	loop_soon(l->centre->loop, &l->centre->pump);
 }
@@ -442,6 +448,10 @@ on_submit(struct line *l, const struct smpp_pdu *pdu, struct text octets)
 
 	if (l->account == NULL || l->mode == SMPP_BIND_RECEIVER) {
 		line_answer(l, pdu->command, SMPP_BAD_BIND_STATE, pdu->sequence, (struct text){ NULL, 0 });
+		return;
+	}
+	if (l->held.count >= HELD_MOST) {
+		line_answer(l, pdu->command, SMPP_QUEUE_FULL, pdu->sequence, (struct text){ NULL, 0 });
 		return;
 	}
 	l->submits++;
@@ -600,6 +610,23 @@ take_pdu(struct line *l, struct text octets)
  * Lines
  */
 
+/* Whoever binds under a name of its own each time leaves nothing behind. */
+static void
+account_leave(struct centre *c, struct account *a)
+{
+	struct account **at = &c->accounts;
+
+	for (struct line *l = c->lines; l != NULL; l = l->next)
+		if (l->account == a)
+			return;
+	if (a->waiting.first != NULL || a->again.first != NULL)
+		return;
+	while (*at != a)
+		at = &(*at)->next;
+	*at = a->next;
+	free(a);
+}
+
 static void
 line_free(struct line *l)
 {
@@ -608,6 +635,8 @@ line_free(struct line *l)
 	while (*at != l)
 		at = &(*at)->next;
 	*at = l->next;
+	if (l->account != NULL)
+		account_leave(l->centre, l->account);
 	stream_free(&l->stream);
 	timer_free(&l->timer);
 	buf_free(&l->out);

@@ -9,6 +9,7 @@
 #include "http/door.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/ip.h"
 #include "io/log.h"
@@ -19,7 +20,7 @@
 #define DOOR_ID		"X-Kantele-Id"
 
 enum {
-	BILLING_MOST = 64, URL_LEAST = 8, ADDRESS_SIZE = 64, SENTENCE_MOST = 120,
+	BILLING_MOST = 64, PORT_MOST = 65535, ADDRESS_SIZE = 64, SENTENCE_MOST = 120,
 	DOOR_FIELD_REST = 4,		/* of a field beside name and value */
 	DOOR_FIELDS = 256		/* octets of those that every answer has */
 };
@@ -213,21 +214,67 @@ billing_ok(struct text t)
 }
 
 static bool
+has_controls(struct text t)
+{
+	for (size_t i = 0; i < t.len; i++)
+		if ((unsigned char)t.at[i] < 0x20 || t.at[i] == 0x7F)
+			return true;
+	return false;
+}
+
+static bool
+port_ok(const char *at, const char *end)
+{
+	long n = 0;
+
+	for (; at < end && *at >= '0' && *at <= '9' && n <= PORT_MOST; at++)
+		n = n * 10 + (*at - '0');
+	return at == end && n <= PORT_MOST;
+}
+
+/* "user:password@host:port"; with an escape of a callback in it nobody can tell yet. */
+static bool
+authority_ok(struct text t)
+{
+	const char *end = t.at + t.len, *at = memrchr(t.at, '@', t.len), *host, *colon;
+
+	if (memchr(t.at, '%', t.len) != NULL)
+		return true;
+	host = at != NULL ? at + 1 : t.at;
+	if (host == end || memchr(host, ' ', (size_t)(end - host)) != NULL)
+		return false;
+	colon = memrchr(host, ':', (size_t)(end - host));
+	if (colon == NULL || memchr(colon, ']', (size_t)(end - colon)) != NULL)
+		return true;		/* no port; colons of an IPv6 address */
+	return colon > host && port_ok(colon + 1, end);
+}
+
+/* What could never be called would be tried for a day. */
+static bool
 url_ok(struct text t)
 {
-	return t.len == 0 || (t.len >= URL_LEAST && memchr(t.at, '\0', t.len) == NULL &&
-	    (memcmp(t.at, "http://", 7) == 0 || memcmp(t.at, "https://", 8) == 0));
+	size_t scheme = strncmp(t.at, "https://", t.len < 8 ? t.len : 8) == 0 ? 8 : 7, n = 0;
+
+	if (t.len <= scheme || memcmp(t.at, scheme == 8 ? "https://" : "http://", scheme) != 0 ||
+	    has_controls(t))
+		return false;
+	while (scheme + n < t.len && memchr("/?#", t.at[scheme + n], 3) == NULL)
+		n++;
+	return authority_ok((struct text){ t.at + scheme, n });
 }
 
 const char *
 door_misformed(struct door_call *c, const struct param_row *rows)
 {
+	struct text url = c->params.text[PARAM_DLR_URL], binfo = c->params.text[PARAM_BINFO];
 	const struct param_row *bad;
 
 	if (!billing_ok(c->params.text[PARAM_ACCOUNT]))
 		return "Account field misformed or too long, rejected";
-	if (!url_ok(c->params.text[PARAM_DLR_URL]))
+	if (url.len > 0 && !url_ok(url))
 		return "DLR-URL field misformed, rejected";
+	if (binfo.len > 0 && memchr(binfo.at, '\0', binfo.len) != NULL)
+		return "BInfo field misformed, rejected";	/* a string of SMPP */
 	bad = params_check(&c->params, rows);
 	return bad != NULL ? bad->misformed : NULL;
 }

@@ -184,7 +184,7 @@ refuse_verdict(struct door_call *c, enum intake_verdict verdict, const struct er
 
 	/* where Kannel's sentence would mislead */
 	if (verdict == INTAKE_TOO_LONG || verdict == INTAKE_BAD_ARGS ||
-	    (verdict == INTAKE_BAD_SENDER && err->code == ERR_LIMIT))
+	    (verdict == INTAKE_BAD_SENDER && c->order.from.len > 0))
 		text = why;
 	door_refuse(c, answers[verdict].status, text, why);
 }

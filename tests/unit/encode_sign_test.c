@@ -248,7 +248,7 @@ static const struct {
 	{ "userpin", SIGN_USERPIN }, { "1", SIGN_USERPIN }, { "usernetwpin", SIGN_USERNETWPIN },
 	{ "UserPinMac", SIGN_USERPINMAC }, { "none", SIGN_NONE },
 	{ "", -1 }, { "0", -1 }, { "2", -1 }, { "3", -1 }, { "01", -1 }, { "userpin ", -1 },
-	{ "pin", -1 },
+	{ "pin", -1 }, { "\x1b[2J", -1 }, { "\xff\xfe", -1 }, { "n\xc3\xb6ne", -1 },
 };
 
 static void
@@ -263,6 +263,8 @@ test_names(void **state)
 		if (rc == -1 ? names[i].method != -1 || err.code != ERR_SYNTAX :
 		    (int)m != names[i].method)
 			fail_msg("\"%s\"", names[i].name);
+		for (const char *c = err.text; *c != '\0'; c++)
+			assert_in_range(*c, ' ', '~');
 	}
 	assert_string_equal(sign_method_name(SIGN_USERPIN), "USERPIN");
 }

@@ -162,10 +162,19 @@ sign_pack_imsi(struct text imsi, struct buf *out, struct err *err)
 	return 0;
 }
 
+/* 2xx to 7xx, or those for tests. */
+static bool
+sign_is_country(struct text imsi)
+{
+	return imsi.len >= 3 && ((imsi.at[0] >= '2' && imsi.at[0] <= '7') ||
+	    memcmp(imsi.at, "001", 3) == 0 || memcmp(imsi.at, "999", 3) == 0);
+}
+
 static int
 sign_put_imsi(struct text imsi, struct buf *key, struct signature *s, struct err *err)
 {
 	s->odd_imsi = imsi.len != IMSI_USUAL;
+	s->odd_country = !sign_is_country(imsi);
 	return sign_pack_imsi(imsi, key, err);
 }
 

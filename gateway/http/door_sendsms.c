@@ -13,6 +13,7 @@
 
 #include "base/buf.h"
 #include "http/door.h"
+#include "push/udh.h"
 
 #define NUMBER(p, n, a, h, low, high, what)						\
 	{ .param = p, .name = n, .alias = a, .header = h, .number = true, .least = low,		\
@@ -142,6 +143,16 @@ read_query(struct door_call *c)
 	return false;
 }
 
+/* Kannel looks at the length octet only. Elements that run over the header, a segment 3 of 2:
+ * no phone takes those. */
+static bool
+header_ok(struct text udh)
+{
+	struct udh u;
+
+	return udh_read(udh, &u, NULL) == 0 && u.octets == udh.len;
+}
+
 /* What Kannel looks at before receivers and sender. */
 static const char *
 receiver_fault(const struct text *p, bool posted)
@@ -151,7 +162,7 @@ receiver_fault(const struct text *p, bool posted)
 		    "Missing receiver number, rejected";
 	if (p[PARAM_TO].len == 0)
 		return "Empty receiver number not allowed, rejected";
-	if (p[PARAM_UDH].len > 0 && (size_t)(uint8_t)p[PARAM_UDH].at[0] + 1 != p[PARAM_UDH].len)
+	if (p[PARAM_UDH].len > 0 && !header_ok(p[PARAM_UDH]))
 		return "UDH field misformed, rejected";
 	if (p[PARAM_UDH].len > UDH_MOST)
 		return "UDH field is too long, rejected";

@@ -36,6 +36,7 @@ struct test {
 	struct smsc	*smsc;
 	/* what the SMSC does */
 	uint32_t	 bind_status, submit_status;
+	const uint32_t	*bind_list;		/* refusals, one each, to a 0 */
 	unsigned	 bind_refusals;		/* with bind_status, then it accepts */
 	bool		 silent, cut, one_octet, deaf, receipt_first, old;
 	bool		 shy;			/* does not answer a bind */
@@ -208,7 +209,10 @@ peer_bind(struct test *t, const struct smpp_pdu *pdu)
 	struct smpp_pdu answer = { .command = pdu->command | SMPP_RESP, .sequence = pdu->sequence,
 	    .system_id = TEXT("smsc") };
 
-	if (t->bind_refusals > 0) {
+	if (t->bind_list != NULL && *t->bind_list != 0) {
+		answer.status = *t->bind_list++;
+		answer.system_id = (struct text){ NULL, 0 };
+	} else if (t->bind_refusals > 0) {
 		t->bind_refusals--;
 		answer.status = t->bind_status;
 		answer.system_id = (struct text){ NULL, 0 };
@@ -521,6 +525,26 @@ test_bind_refused_then_taken(void **state)
 	assert_int_equal(submit(t, 1), 0);
 	await(t, "accepted 1 m");
 	assert_true(find(t, "accepted", -1) > find(t, "< submit_sm", -1));
+}
+
+/* Whatever it is refused for: told, and tried again. */
+static void
+test_every_refusal_of_a_bind(void **state)
+{
+	static const uint32_t list[] = { 0x04, 0x08, 0x0d, 0x0e, 0x0f, 0x53, 0x58,
+	    UINT32_MAX, 0 };
+	struct test *t = *state;
+	long at = -1;
+
+	t->bind_list = list;
+	start(t, TRX);
+	for (size_t i = 0; list[i] != 0; i++) {
+		char line[80];
+
+		snprintf(line, sizeof line, "state connecting bind refused with %s", smpp_status_name(list[i]));
+		at = await_after(t, line, at);
+	}
+	await_after(t, "state up", at);
 }
 
 static void
@@ -1442,7 +1466,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(test_bind_refused_then_taken), CASE(test_already_bound_is_bound), CASE(test_names),
+		CASE(test_bind_refused_then_taken), CASE(test_every_refusal_of_a_bind),
+		CASE(test_already_bound_is_bound), CASE(test_names),
 		CASE(test_window_is_kept), CASE(test_cut_after_submit), CASE(test_late_answer),
 		CASE(test_no_answer_reconnects), CASE(test_refusals), CASE(test_nack_of_a_submit),
 		CASE(test_receipt_before_the_answer), CASE(test_acknowledgement_waits_for_ack),

@@ -31,6 +31,7 @@ enum {
 	AGAIN_MS = 1000,		/* a receipt that was not taken */
 	HELD_MOST = 1 << 20,		/* answers on one line; then it is told to wait */
 	RECEIPTS_MOST = 1 << 20,	/* of one account; then messages have none */
+	ACCOUNTS_MOST = 100,		/* whose receipts wait without a line */
 	GOODBYE_MS = 2000,
 	UDHI = 0x40
 };
@@ -483,14 +484,43 @@ on_submit(struct line *l, const struct smpp_pdu *pdu, struct text octets)
  * Sessions
  */
 
+static bool
+account_has_line(const struct centre *c, const struct account *a)
+{
+	for (const struct line *l = c->lines; l != NULL; l = l->next)
+		if (l->account == a)
+			return true;
+	return false;
+}
+
+static void
+account_free(struct centre *c, struct account *a)
+{
+	struct account **at = &c->accounts;
+
+	while (*at != a)
+		at = &(*at)->next;
+	*at = a->next;
+	receipts_free(&a->waiting);
+	receipts_free(&a->again);
+	free(a);
+}
+
+/* The newest stands first; the oldest that nobody is bound under makes room, with its receipts. */
 static struct account *
 account_of(struct centre *c, struct text system_id)
 {
-	struct account *a;
+	struct account *a, *oldest = NULL;
+	unsigned n = 0;
 
-	for (a = c->accounts; a != NULL; a = a->next)
+	for (a = c->accounts; a != NULL; a = a->next) {
 		if (text_is(system_id, a->system_id))
 			return a;
+		if (++n >= ACCOUNTS_MOST && !account_has_line(c, a))
+			oldest = a;
+	}
+	if (oldest != NULL)
+		account_free(c, oldest);
 	a = calloc(1, sizeof *a);
 	if (a == NULL || system_id.len >= sizeof a->system_id) {
 		free(a);
@@ -614,17 +644,8 @@ take_pdu(struct line *l, struct text octets)
 static void
 account_leave(struct centre *c, struct account *a)
 {
-	struct account **at = &c->accounts;
-
-	for (struct line *l = c->lines; l != NULL; l = l->next)
-		if (l->account == a)
-			return;
-	if (a->waiting.first != NULL || a->again.first != NULL)
-		return;
-	while (*at != a)
-		at = &(*at)->next;
-	*at = a->next;
-	free(a);
+	if (!account_has_line(c, a) && a->waiting.first == NULL && a->again.first == NULL)
+		account_free(c, a);
 }
 
 static void
@@ -772,14 +793,8 @@ centre_free(struct centre **cp)
 			flights_back(l);
 		line_free(l);
 	}
-	while (c->accounts != NULL) {
-		struct account *a = c->accounts;
-
-		c->accounts = a->next;
-		receipts_free(&a->waiting);
-		receipts_free(&a->again);
-		free(a);
-	}
+	while (c->accounts != NULL)
+		account_free(c, c->accounts);
 	loop_not_soon(c->loop, &c->pump);
 	timer_free(&c->timer);
 	free(c);

@@ -7,7 +7,7 @@ import unicodedata
 import urllib.parse
 
 import harness
-from harness import (REPEATS, Kantele, Simulator, best_ms, check, document, exchange, plain_build, request, rss, same,
+from harness import (REPEATS, Kantele, Simulator, best_ms, check, exchange, plain_build, request, rss, same,
                      smsc_group, statuses, test, until)
 
 CLOSE = "Connection: close"
@@ -255,7 +255,7 @@ def all_hostile(it):
         yield name, lambda o=octets: exchange(it.sendsms, o)
     for name in SENDSMS[2:]:
         for value in NASTY[:7]:
-            query = put({"username": "tester", "password": "foobar", "to": "+447900900001 abc", "mclass": "9"}, name, value)
+            query = put({"username": "tester", "password": "foobar", "to": "+447900900001 abc", "mclass": "9", "pid": "999"}, name, value)
             yield f"{name}={value}", lambda q=query: request(it.sendsms, "GET", "/cgi-bin/sendsms?" + q)
 
 

@@ -44,6 +44,9 @@ enum {
 	TOKENS_AGAIN = 900,		/* and go on when so many are left */
 	TURN_PDUS = 256,		/* in one turn of the loop, so that one link starves nobody */
 	DEAD_MOST = 64,			/* messages that cannot be sent at all, still to be told */
+	FAULTS_TOLD = 5,		/* of the peer, each with a line; then one line sums up */
+	FAULTS_MS = 60 * 1000,		/* how often */
+	PROVED_MS = 30 * 1000,		/* after which a line was a good one */
 	SEQUENCE_MOST = 0x7fffffff
 };
 
@@ -85,7 +88,11 @@ struct smsc {
 	bool		 draining, been_up;
 
 	uint32_t	 sequence;	/* the last one used */
-	unsigned	 failures;	/* attempts in a row that did not end in a bind */
+	unsigned	 failures;	/* lines in a row that came to nothing */
+	bool		 proved;	/* this one did not */
+	mono_t		 bound;		/* since when */
+	unsigned	 faults_told, faults;	/* of the peer; those that were not told */
+	mono_t		 faults_since;
 	bool		 at_once;	/* the peer said goodbye: no pause, once */
 	mono_t		 hurried;	/* when we last reconnected at once; 0: never */
 	mono_t		 heard, asked;	/* asked 0: no enquire_link is open */
@@ -187,6 +194,34 @@ enter(struct smsc *s, enum smpp_state next)
 		timer_cancel(s->state_timer);
 		break;
 	}
+}
+
+/* What the peer does wrong: a line each, but not a million of them. */
+__attribute__((format(printf, 2, 3)))
+static void
+log_fault(struct smsc *s, const char *fmt, ...)
+{
+	char text[300];
+	va_list args;
+
+	if (s->faults_told == FAULTS_TOLD) {
+		if (s->faults++ == 0)
+			s->faults_since = loop_now(s->loop);
+		return;
+	}
+	s->faults_told++;
+	va_start(args, fmt);
+	vsnprintf(text, sizeof text, fmt, args);
+	va_end(args);
+	log_warn("smsc %s: %s", s->name, text);
+}
+
+static void
+log_faults(struct smsc *s)
+{
+	if (s->faults > 0)
+		log_warn("smsc %s: %u more PDUs were not in order", s->name, s->faults);
+	s->faults = s->faults_told = 0;
 }
 
 static void
@@ -319,6 +354,7 @@ line_drop(struct smsc *s)
 	timer_cancel(s->life_timer);
 	timer_cancel(s->ack_timer);
 	tokens_forget(s);
+	log_faults(s);
 	s->asked = 0;
 }
 
@@ -345,8 +381,7 @@ lose(struct smsc *s, const struct err *why)
 		go_closed(s, why);
 		return;
 	}
-	if (!was_up)
-		s->failures++;
+	s->failures = was_up && s->proved ? 0 : s->failures + 1;
 	line_drop(s);
 	log_warn("smsc %s: %s%s", s->name, was_up ? "line lost: " : "", why->text);
 	enter(s, SMPP_WAITING);		/* before the tickets: nobody can send any more */
@@ -458,9 +493,9 @@ do_bound(struct smsc *s, const struct smpp_pdu *pdu)
 	}
 	peer_version(s, pdu);
 	enter(s, SMPP_BOUND);
-	s->failures = 0;
+	s->proved = false;
 	s->been_up = true;
-	s->heard = loop_now(s->loop);
+	s->heard = s->bound = loop_now(s->loop);
 	s->asked = 0;
 	timer_set(s->life_timer, SECOND);
 	log_info("smsc %s: bound to %s (%s)", s->name, stream_peer(s->stream),
@@ -581,10 +616,11 @@ do_answered(struct smsc *s, const struct smpp_pdu *pdu)
 	struct smpp_flight flight;
 
 	if (!smpp_window_answer(s->window, pdu->sequence, &flight)) {
-		log_info("smsc %s: an answer to sequence %lu, which nobody awaits (%s)", s->name,
+		log_fault(s, "an answer to sequence %lu, which nobody awaits (%s)",
 		    (unsigned long)pdu->sequence, smpp_status_name(pdu->status));
 		return;
 	}
+	s->proved = true;
 	tell_answer(s, &flight, pdu->status, pdu->message_id);
 	unbind_when_idle(s);
 }
@@ -600,7 +636,7 @@ do_nack(struct smsc *s, const struct smpp_pdu *pdu)
 		unbind_when_idle(s);
 		return;
 	}
-	log_warn("smsc %s: generic_nack %s to sequence %lu, which nobody awaits", s->name,
+	log_fault(s, "generic_nack %s to sequence %lu, which nobody awaits",
 	    smpp_status_name(pdu->status), (unsigned long)pdu->sequence);
 }
 
@@ -645,10 +681,11 @@ take_receipt(struct smsc *s, const struct smpp_pdu *pdu)
 	struct smsc_receipt receipt;
 
 	if (smpp_deliver_receipt(&s->conf, pdu, &room, &receipt)) {
+		s->proved = true;
 		s->events->receipt(s->owner, &receipt, token_take(s, pdu));
 		return;
 	}
-	log_warn("smsc %s: a receipt without an id from %.*s is of no use to anybody", s->name,
+	log_fault(s, "a receipt without an id from %.*s is of no use to anybody",
 	    TEXT_ARGS(pdu->source));
 	write_short(s, pdu->command | SMPP_RESP, SMPP_OK, pdu->sequence);
 }
@@ -722,6 +759,9 @@ on_life_timer(void *arg)
 
 	begin(s);
 	if (s->state == SMPP_BOUND) {
+		s->proved |= loop_now(s->loop) - s->bound >= PROVED_MS;
+		if (s->faults > 0 && loop_now(s->loop) - s->faults_since >= FAULTS_MS)
+			log_faults(s);
 		look_for_life(s);
 		if (!s->over && s->state == SMPP_BOUND)
 			timer_set(s->life_timer, SECOND);
@@ -797,8 +837,7 @@ not_expected(struct smsc *s, enum smpp_event event, const struct smpp_pdu *pdu)
 {
 	if (pdu == NULL)
 		return;
-	log_warn("smsc %s: unexpected %s while %s", s->name, smpp_command_name(pdu->command),
-	    state_names[s->state]);
+	log_fault(s, "unexpected %s while %s", smpp_command_name(pdu->command), state_names[s->state]);
 	if (!(pdu->command & SMPP_RESP))
 		write_short(s, (uint32_t)SMPP_GENERIC_NACK,
 		    event == EV_UNKNOWN ? SMPP_BAD_COMMAND : SMPP_BAD_BIND_STATE, pdu->sequence);
@@ -826,7 +865,7 @@ take_pdu(struct smsc *s, struct text octets)
 	struct err err = { 0 };
 
 	if (smpp_pdu_read(octets, &pdu, &err) == -1) {
-		log_warn("smsc %s: a bad %s: %s", s->name, smpp_command_name(pdu.command), err.text);
+		log_fault(s, "a bad %s: %s", smpp_command_name(pdu.command), err.text);
 		if (!(pdu.command & SMPP_RESP)) {
 			write_short(s, (uint32_t)SMPP_GENERIC_NACK, SMPP_BAD_LENGTH, pdu.sequence);
 			return;

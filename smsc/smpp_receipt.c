@@ -223,7 +223,7 @@ receipt_state(const struct smpp_pdu *pdu, const struct fields *f, struct smpp_re
 		row = state_of_word(word);
 	if (out->said.len == 0 && row != NULL)
 		out->said = text_of(row->word);
-	out->state_given = row != NULL || tlv != NULL || word.len > 0;
+	out->state_given = row != NULL || (tlv != NULL && tlv->value.len == 1) || word.len > 0;
 	if (row != NULL)
 		out->state = row->state;
 	else if (out->state_given)

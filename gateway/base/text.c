@@ -291,6 +291,25 @@ text_xml_quote(struct text t, struct buf *out)
 	xml_quote_good(t, out);
 }
 
+/* For terminals and files of lines: nothing that a stranger wrote moves the cursor or ends a line. */
+void
+text_show(struct text t, struct buf *out)
+{
+	size_t mark = 0;
+
+	for (size_t i = 0; i < t.len; i++) {
+		unsigned char c = (unsigned char)t.at[i];
+
+		if (c >= 0x20 && c < 0x7F)
+			continue;
+		buf_bytes(out, t.at + mark, i - mark);
+		buf_printf(out, "\\x%02x", c);
+		mark = i + 1;
+	}
+	if (t.len > mark)
+		buf_bytes(out, t.at + mark, t.len - mark);
+}
+
 static int
 base64_digit(char c)
 {

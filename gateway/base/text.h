@@ -72,6 +72,7 @@ int	text_unhex(struct text, struct buf *, struct err *);
 void	text_unquote(struct text, struct buf *);
 void	text_quote(struct text, struct buf *);		/* percent-encodes all but unreserved */
 void	text_xml_quote(struct text, struct buf *);	/* & < > " ' and control characters */
+void	text_show(struct text, struct buf *);		/* what is not printable ASCII as \xNN */
 /* Base64 with padding, no blanks; out may be NULL to check only. */
 int	text_unbase64(struct text, struct buf *out);
 void	text_base64(const void *, size_t, struct buf *);

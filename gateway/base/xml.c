@@ -138,17 +138,9 @@ xml_entity_known(const char *name, size_t left)
 	return false;
 }
 
-static void
-xml_refuse_entity(struct xml *x, size_t offset, struct text name)
-{
-	xml_refuse(x, ERR_SYNTAX, offset, "&%.*s; is not known: XML has only &amp; &lt; &gt; "
-	    "&quot; &apos; and &#...;",
-	    (int)(name.len < XML_NAME_SHOWN ? name.len : XML_NAME_SHOWN), name.at);
-}
-
 /* After a DOCTYPE with an external identifier expat drops unknown entities from
  * attribute values without a word (XML 1.0, 4.1 allows it): half a password would go
- * out. So the tag's own octets are looked at. */
+ * out. So the tag's own octets are looked at; they may be a secret and are not shown. */
 static bool
 xml_attributes_whole(struct xml *x, size_t offset)
 {
@@ -156,13 +148,11 @@ xml_attributes_whole(struct xml *x, size_t offset)
 	const char *end = at + XML_GetCurrentByteCount(x->parser);
 
 	while ((at = memchr(at, '&', (size_t)(end - at))) != NULL) {
-		const char *semicolon = memchr(at, ';', (size_t)(end - at));
-
 		at++;
 		if (xml_entity_known(at, (size_t)(end - at)))
 			continue;
-		xml_refuse_entity(x, (size_t)(at - 1 - x->document.at), (struct text){ at,
-		    semicolon != NULL ? (size_t)(semicolon - at) : 0 });
+		xml_refuse(x, ERR_SYNTAX, (size_t)(at - 1 - x->document.at), "the & is neither &amp; "
+		    "&lt; &gt; &quot; &apos; nor &#...;: write &amp; for the character");
 		return false;
 	}
 	return true;
@@ -305,7 +295,8 @@ xml_on_skipped(void *arg, const XML_Char *name, int parameter)
 
 	(void)parameter;		/* never: expat is not asked to follow those */
 	if (!x->stopped)
-		xml_refuse_entity(x, xml_offset(x), text_of(name));
+		xml_refuse(x, ERR_SYNTAX, xml_offset(x), "&%.*s; is not known: XML has only &amp; "
+		    "&lt; &gt; &quot; &apos; and &#...;", XML_NAME_SHOWN, name);
 }
 
 /*

@@ -23,14 +23,6 @@ dm_auth(const struct element *app, const char *level)
 	return e;
 }
 
-static bool
-dm_begins(struct text t, const char *with)
-{
-	size_t n = strlen(with);
-
-	return t.len >= n && text_eq_nocase((struct text){ t.at, n }, (struct text){ with, n });
-}
-
 static void
 dm_address(struct judge *j, const struct element *app)
 {
@@ -48,10 +40,10 @@ dm_address(struct judge *j, const struct element *app)
 	if (v.len == 0)
 		JUDGE(j, addr, SEVERITY_ERROR, "L053", "w7 has an empty ADDR: write the server's URL, "
 		    "value=\"https://dm.example.com/\"");
-	else if (dm_begins(v, "http://"))
+	else if (judge_begins(v, "http://"))
 		JUDGE(j, addr, SEVERITY_WARNING, "L054", "the server's ADDR is not https: Windows "
 		    "Mobile wants TLS, and the secrets would travel in the clear");
-	else if (!dm_begins(v, "https://"))
+	else if (!judge_begins(v, "https://"))
 		JUDGE(j, addr, SEVERITY_ERROR, "L021", "ADDR of w7 must be a URL: write "
 		    "value=\"https://%.*s\"", CUT(v, 60));
 }
@@ -82,6 +74,22 @@ dm_credentials(struct judge *j, const struct element *auth)
 		    "nonce of DIGEST: add <parm name=\"AAUTHDATA\" value=\"bm9uY2U=\"/> in base64");
 }
 
+/* Clients take the first or the last. `level`: of APPAUTH; else NULL. */
+static void
+dm_once(struct judge *j, const struct element *app, const char *type, const char *level)
+{
+	const struct element *e = judge_next(app->children, type);
+	unsigned n = 0;
+
+	for (; e != NULL; e = judge_next(e->next, type)) {
+		if (level != NULL && !text_is(judge_value(e, "AAUTHLEVEL"), level))
+			continue;
+		if (++n == 2)
+			JUDGE(j, e, SEVERITY_WARNING, "L012", "w7 has a second %s%s%s: keep one", type,
+			    level != NULL ? " with AAUTHLEVEL " : "", level != NULL ? level : "");
+	}
+}
+
 static void
 dm_auths(struct judge *j, const struct element *app)
 {
@@ -93,7 +101,9 @@ dm_auths(struct judge *j, const struct element *app)
 	};
 	const struct element *both[2];
 
+	dm_once(j, app, "APPADDR", NULL);
 	for (size_t i = 0; i < 2; i++) {
+		dm_once(j, app, "APPAUTH", levels[i].level);
 		both[i] = dm_auth(app, levels[i].level);
 		if (both[i] != NULL)
 			dm_credentials(j, both[i]);
@@ -125,17 +135,13 @@ dm_spelling(struct judge *j, const struct element *app)
 static void
 dm_role(struct judge *j, const struct element *app)
 {
-	const struct element *e = judge_parm(app, "ROLE"), *root = document_root(j->document), *p;
+	const struct element *e = judge_parm(app, "ROLE");
 	struct text v = judge_value(app, "ROLE");
-	bool grants = false;
 	long role;
 
 	if (e == NULL || text_number(v, 0, 0x1ffe, &role) == -1 || j->options->target == LINT_ROM)
 		return;
-	for (p = judge_next(root->children, "SecurityPolicy"); p != NULL && !grants;
-	    p = judge_next(p->next, "SecurityPolicy"))
-		grants = judge_parm(p, "4119") != NULL;
-	if ((role & ROLE_MANAGER) && !grants)
+	if ((role & ROLE_MANAGER) && !j->grants)
 		JUDGE(j, e, SEVERITY_WARNING, "L065", "ROLE asks for MANAGER, but an account gets no "
 		    "more roles than the message that brings it (NETWPIN: OPERATOR, USERPIN: "
 		    "USER_AUTH): the device must grant it by policy 4119, in this document or before");

@@ -1,12 +1,14 @@
 /*
  * judge.c - how the files of lint find their way in a document
  *
- * Knows:     characteristics and parms by name and type.
+ * Knows:     characteristics and parms by name and type; findings that several files have.
  * Does not:  know what any of them means.
  * Owns:      nothing.
  * Threads:   pure, any thread.
  */
 #include "document/judge.h"
+
+#include <string.h>
 
 bool
 judge_is(const struct element *e, const char *name, const char *type)
@@ -37,4 +39,36 @@ judge_value(const struct element *characteristic, const char *name)
 	const struct element *parm = judge_parm(characteristic, name);
 
 	return parm != NULL ? element_get(parm, "value") : (struct text){ NULL, 0 };
+}
+
+bool
+judge_begins(struct text t, const char *with)
+{
+	size_t n = strlen(with);
+
+	return t.len >= n && text_eq_nocase((struct text){ t.at, n }, (struct text){ with, n });
+}
+
+const char *
+judge_nearest(const struct judge *j, struct text t, const char *const *names, size_t count)
+{
+	return j->findings->left_out == 0 ? text_nearest(t, names, count) : NULL;
+}
+
+void
+judge_query(struct judge *j, const struct element *e)
+{
+	if (j->options->target == LINT_OTA)
+		JUDGE(j, e, SEVERITY_WARNING, "L066", "<%.*s> asks for an answer that a push cannot "
+		    "bring: remove it", CUT(e->name, 40));
+}
+
+void
+judge_reset(struct judge *j, const struct element *e)
+{
+	const char *key = text_is(e->name, "noparm") ? "name" : "type";
+
+	if (element_get(e, key).len == 0)
+		JUDGE(j, e, SEVERITY_WARNING, "L004", "<%.*s> has no %s: write <%.*s %s=\"...\"/>",
+		    CUT(e->name, 40), key, CUT(e->name, 40), key);
 }

@@ -22,12 +22,14 @@ struct judge_ids {
 };
 
 struct judge {
-	const struct document *document;
 	const struct lint_options *options;
 	struct findings	*findings;
 	bool		 windows, v11, told_v11;
 	struct judge_ids naps, proxies, physicals;
 	bool		 takes_naps, takes_proxies;	/* something could refer to one */
+	bool		 grants;	/* a policy 4119 is there */
+	const struct element *typed;	/* the last one that was asked for the type of its address */
+	struct text	 type;
 };
 
 #define JUDGE(j, e, severity, code, ...) \
@@ -45,13 +47,25 @@ const struct element *judge_parm(const struct element *characteristic, const cha
 /* Its value; absent when there is no such parm, or it has none. */
 struct text judge_value(const struct element *characteristic, const char *name);
 
+/* text_nearest; NULL when further findings are only counted: it costs more than all the rest. */
+const char *judge_nearest(const struct judge *, struct text, const char *const *names,
+	    size_t count);
+
+/* Whether a value begins so, in any case of letters. */
+bool	judge_begins(struct text, const char *with);
+/* Something that asks for an answer; something that resets or deletes. */
+void	judge_query(struct judge *, const struct element *);
+void	judge_reset(struct judge *, const struct element *);
+
 /* values.c: one parm's value against its row. */
 void	judge_value_of(struct judge *, const struct element *parm, const struct schema_parm *);
 /* dm.c: an APPLICATION with APPID w7. */
 void	judge_dm(struct judge *, const struct element *application);
-/* windows.c: what Windows Mobile adds. */
+/* windows.c: the security policies of Windows Mobile. */
 void	judge_windows(struct judge *, const struct element *root);
 void	judge_role_mask(struct judge *, const struct element *parm, const char *what,
 	    struct text value);
+/* providers.c: its other providers. */
+void	judge_providers(struct judge *, const struct element *root);
 
 #endif

@@ -28,7 +28,7 @@
  *
  * Knows:     order of the checks, structure, references.
  * Does not:  refuse anything; know values (values.c), device management (dm.c) or
- *            Windows Mobile (windows.c).
+ *            Windows Mobile (windows.c, providers.c).
  * Owns:      nothing.
  * Threads:   pure, any thread.
  */
@@ -44,16 +44,6 @@ enum {
 	PARTS_FINE = 4, PARTS_MOST = 10,	/* what handsets take */
 	DEPTH_NEEDED = 5, DEPTH_FINE = 16
 };
-
-/* APPID of the APPLICATION that holds `e`; absent outside of one. */
-static struct text
-lint_appid(const struct element *e)
-{
-	for (; e != NULL; e = e->parent)
-		if (judge_is(e, "characteristic", "APPLICATION"))
-			return judge_value(e, "APPID");
-	return (struct text){ NULL, 0 };
-}
 
 static void
 lint_define(struct judge *j, struct judge_ids *ids, const struct element *parm,
@@ -89,6 +79,8 @@ lint_gather(struct judge *j, const struct element *e)
 		lint_define(j, &j->proxies, parm, "PROXY-ID");
 	if (text_is(type, "PXPHYSICAL") && (parm = judge_parm(e, "PHYSICAL-PROXY-ID")) != NULL)
 		lint_define(j, &j->physicals, parm, "PHYSICAL-PROXY-ID");
+	if (text_is(type, "SecurityPolicy") && judge_parm(e, "4119") != NULL)
+		j->grants = true;
 	if (text_is(type, "APPLICATION") || text_is(type, "ACCESS"))
 		j->takes_naps = j->takes_proxies = true;
 	if (text_is(type, "PXPHYSICAL"))
@@ -150,7 +142,7 @@ lint_unknown_parm(struct judge *j, const struct element *e, const struct schema_
 		if (n < PARMS_MOST)
 			names[n++] = p->name;
 	}
-	near = text_nearest(name, names, n);
+	near = judge_nearest(j, name, names, n);
 	JUDGE(j, e, SEVERITY_WARNING, "L006",
 	    "%s has no parm \"%.*s\": most handsets will ignore it%s%s", in->type, CUT(name, 40),
 	    near != NULL ? "; did you mean " : "", near != NULL ? near : "");
@@ -174,10 +166,11 @@ lint_parm(struct judge *j, const struct element *e, const struct schema_type *in
 		    "<parm> has no name: write <parm name=\"...\" value=\"...\"/>");
 		return;
 	}
-	if (in == NULL || in->parms == NULL || text_is(TEXT("VENDORCONFIG"), in->type))
+	if (in == NULL || in->parms == NULL)
 		return;
 	if ((row = schema_parm(in, appid, name)) == NULL) {
-		lint_unknown_parm(j, e, in, name);
+		if (!text_is(TEXT("VENDORCONFIG"), in->type))
+			lint_unknown_parm(j, e, in, name);
 		return;
 	}
 	if (row->v11)
@@ -242,6 +235,22 @@ lint_pxlogical(struct judge *j, const struct element *e)
 		    "type=\"PXPHYSICAL\"> with PHYSICAL-PROXY-ID, PXADDR and TO-NAPID");
 }
 
+/* The address of a w4 is the URL of its server. */
+static void
+lint_messages(struct judge *j, const struct element *e)
+{
+	const struct element *holder = judge_next(e->children, "APPADDR");
+	const struct element *addr = judge_parm(holder != NULL ? holder : e, "ADDR");
+	struct text v = addr != NULL ? element_get(addr, "value") : TEXT("");
+
+	if (addr == NULL)
+		JUDGE(j, e, SEVERITY_WARNING, "L011", "APPLICATION w4 has no address: add <parm "
+		    "name=\"ADDR\" value=\"http://mms.example.com/\"/>");
+	else if (v.len > 0 && !judge_begins(v, "http://") && !judge_begins(v, "https://"))
+		JUDGE(j, addr, SEVERITY_WARNING, "L021", "ADDR of w4 must be a URL: write "
+		    "value=\"http://%.*s\"", CUT(v, 60));
+}
+
 static void
 lint_application(struct judge *j, const struct element *e)
 {
@@ -267,6 +276,8 @@ lint_application(struct judge *j, const struct element *e)
 			break;
 		}
 	}
+	if (text_is(id, "w4"))
+		lint_messages(j, e);
 	if (text_is(id, "w5") && judge_parm(e, "PROVIDER-ID") == NULL)
 		JUDGE(j, e, SEVERITY_WARNING, "L011", "APPLICATION w5 has no PROVIDER-ID, by which a "
 		    "handset knows its server: add <parm name=\"PROVIDER-ID\" value=\"example.com\"/>");
@@ -312,7 +323,7 @@ lint_unknown_type(struct judge *j, const struct element *e, struct text type)
 		names[n++] = t->type;
 	for (const struct schema_provider *p = schema_providers; p->type != NULL && n < 96; p++)
 		names[n++] = p->type;
-	near = text_nearest(type, names, n);
+	near = judge_nearest(j, type, names, n);
 	JUDGE(j, e, SEVERITY_WARNING, "L006", "characteristic type \"%.*s\" is not in the standard: "
 	    "most handsets will ignore it%s%s", CUT(type, 40), near != NULL ? "; did you mean " : "",
 	    near != NULL ? near : "");
@@ -335,11 +346,14 @@ lint_parent(struct judge *j, const struct element *e, const struct schema_type *
 		    t->parents[1] != NULL ? " or " : "", t->parents[1] != NULL ? t->parents[1] : "");
 }
 
-static void	lint_children(struct judge *, const struct element *, const struct schema_type *);
+static void	lint_children(struct judge *, const struct element *, const struct schema_type *,
+		    struct text);
 
-/* A characteristic in the part of the tree that the standard describes. */
+/* A characteristic in the part of the tree that the standard describes. `appid`: of the
+ * APPLICATION around it, handed down, since looking for it each time is quadratic. */
 static void
-lint_characteristic(struct judge *j, const struct element *e, const struct schema_type *in)
+lint_characteristic(struct judge *j, const struct element *e, const struct schema_type *in,
+    struct text appid)
 {
 	struct text type = element_get(e, "type");
 	const struct schema_type *t = schema_type(type);
@@ -363,31 +377,25 @@ lint_characteristic(struct judge *j, const struct element *e, const struct schem
 	lint_parent(j, e, t);
 	if (t->v11)
 		lint_new_name(j, e, type);
-	lint_counts(j, e, t, lint_appid(e));
+	if (text_is(type, "APPLICATION"))
+		appid = judge_value(e, "APPID");
+	lint_counts(j, e, t, appid);
 	for (size_t i = 0; i < sizeof lint_special / sizeof *lint_special; i++)
 		if (text_is(type, lint_special[i].type))
 			lint_special[i].judge(j, e);
-	lint_children(j, e, t);
-}
-
-static void
-lint_query(struct judge *j, const struct element *e)
-{
-	if (j->options->target == LINT_OTA)
-		JUDGE(j, e, SEVERITY_WARNING, "L066", "<%.*s> asks for an answer that a push cannot "
-		    "bring: remove it", CUT(e->name, 40));
+	lint_children(j, e, t, appid);
 }
 
 /* `in`: NULL at the root. */
 static void
-lint_children(struct judge *j, const struct element *e, const struct schema_type *in)
+lint_children(struct judge *j, const struct element *e, const struct schema_type *in,
+    struct text appid)
 {
-	struct text appid = lint_appid(e);
 	unsigned singles = 0;
 
 	for (const struct element *c = e->children; c != NULL; c = c->next) {
 		if (text_is(c->name, "characteristic")) {
-			lint_characteristic(j, c, in);
+			lint_characteristic(j, c, in, appid);
 			if (judge_is(c, "characteristic", "CLIENTIDENTITY") && ++singles == 2)
 				JUDGE(j, c, SEVERITY_WARNING, "L012",
 				    "a second CLIENTIDENTITY: keep one");
@@ -398,8 +406,10 @@ lint_children(struct judge *j, const struct element *e, const struct schema_type
 			    "into a <characteristic>");
 		} else if (text_is(c->name, "parm-query") ||
 		    text_is(c->name, "characteristic-query")) {
-			lint_query(j, c);
-		} else if (!text_is(c->name, "noparm") && !text_is(c->name, "nocharacteristic")) {
+			judge_query(j, c);
+		} else if (text_is(c->name, "noparm") || text_is(c->name, "nocharacteristic")) {
+			judge_reset(j, c);
+		} else {
 			JUDGE(j, c, SEVERITY_WARNING, "L003", "<%.*s> is no element of a provisioning "
 			    "document: write <characteristic> or <parm>", CUT(c->name, 40));
 		}
@@ -465,7 +475,7 @@ void
 lint_document(const struct document *d, const struct lint_options *options,
     struct findings *findings)
 {
-	struct judge j = { .document = d, .options = options, .findings = findings,
+	struct judge j = { .options = options, .findings = findings,
 	    .windows = options->windows_mobile };
 	const struct element *root = document_root(d);
 
@@ -473,9 +483,10 @@ lint_document(const struct document *d, const struct lint_options *options,
 		return;
 	lint_root(&j, root);
 	lint_gather(&j, root);
-	lint_children(&j, root, NULL);
+	lint_children(&j, root, NULL, (struct text){ NULL, 0 });
 	lint_unused(&j, &j.naps, j.takes_naps, "NAPID", "TO-NAPID");
 	lint_unused(&j, &j.proxies, j.takes_proxies, "PROXY-ID", "TO-PROXY");
 	judge_windows(&j, root);
+	judge_providers(&j, root);
 	lint_segments(&j, root);
 }

@@ -41,7 +41,7 @@ static const struct schema_parm bootstrap_parms[] = {
 	{ NULL, "PROXY-ID", ANY, KIND_TEXT, NULL, false, false, "10.0.0.1" },
 	{ NULL, "NETWORK", ANY, KIND_TEXT, NULL, false, false, "24491" },
 	{ NULL, "COUNTRY", MAYBE, KIND_COUNTRY, NULL, false, false, "FI" },
-	{ NULL, "PROVURL", MAYBE, KIND_TEXT, NULL, false, false, "http://prov.example/" },
+	{ NULL, "PROVURL", MAYBE, KIND_URL, NULL, false, true, "http://prov.example/" },
 	{ NULL, "CONTEXT-ALLOW", MAYBE, KIND_NUMBER, NULL, false, false, "0" },
 	{ 0 }
 };
@@ -60,7 +60,7 @@ static const struct schema_parm napdef_parms[] = {
 	{ NULL, "INTERNET", MAYBE, KIND_FLAG, NULL, false, false, NULL },
 	{ NULL, "DNS-ADDR", ANY, KIND_IP, NULL, true, false, "192.0.2.53" },
 	{ NULL, "CALLTYPE", MAYBE, KIND_ENUM, calltypes, false, false, "ANALOG-MODEM" },
-	{ NULL, "LOCAL-ADDR", MAYBE, KIND_TEXT, NULL, false, false, "192.0.2.1" },
+	{ NULL, "LOCAL-ADDR", MAYBE, KIND_ADDRESS, NULL, false, false, "192.0.2.1" },
 	{ NULL, "LOCAL-ADDRTYPE", MAYBE, KIND_ENUM, addrtypes, false, false, "IPV4" },
 	{ NULL, "LINKSPEED", MAYBE, KIND_SPEED, NULL, false, false, "AUTOBAUDING" },
 	{ NULL, "DNLINKSPEED", MAYBE, KIND_SPEED, NULL, false, false, "AUTOBAUDING" },
@@ -98,7 +98,7 @@ static const struct schema_parm validity_parms[] = {
 	{ NULL, "NETWORK", MAYBE, KIND_NETWORK, NULL, false, false, "91" },
 	{ NULL, "SID", MAYBE, KIND_TEXT, NULL, false, false, "1" },
 	{ NULL, "SOC", MAYBE, KIND_TEXT, NULL, false, false, "1" },
-	{ NULL, "VALIDUNTIL", MAYBE, KIND_TEXT, NULL, false, false, "2030-01-01T00:00:00Z" },
+	{ NULL, "VALIDUNTIL", MAYBE, KIND_TIME, NULL, false, true, "2030-01-01T00:00:00Z" },
 	{ 0 }
 };
 
@@ -111,10 +111,10 @@ static const struct schema_parm pxlogical_parms[] = {
 	{ NULL, "DOMAIN", ANY, KIND_TEXT, NULL, false, false, "example.com" },
 	{ NULL, "TRUST", MAYBE, KIND_FLAG, NULL, false, false, NULL },
 	{ NULL, "MASTER", MAYBE, KIND_FLAG, NULL, false, false, NULL },
-	{ NULL, "STARTPAGE", MAYBE, KIND_TEXT, NULL, false, false, "http://example.com/" },
+	{ NULL, "STARTPAGE", MAYBE, KIND_URL, NULL, false, true, "http://example.com/" },
 	{ NULL, "BASAUTH-ID", MAYBE, KIND_TEXT, NULL, false, false, "user" },
 	{ NULL, "BASAUTH-PW", MAYBE, KIND_TEXT, NULL, false, false, "password" },
-	{ NULL, "WSP-VERSION", MAYBE, KIND_TEXT, NULL, false, false, "1.2" },
+	{ NULL, "WSP-VERSION", MAYBE, KIND_VERSION, NULL, false, true, "1.2" },
 	{ NULL, "PUSHENABLED", MAYBE, KIND_BOOL, NULL, false, false, "1" },
 	{ NULL, "PULLENABLED", MAYBE, KIND_BOOL, NULL, true, false, "1" },
 	{ 0 }
@@ -129,11 +129,11 @@ static const struct schema_parm pxauthinfo_parms[] = {
 
 static const struct schema_parm pxphysical_parms[] = {
 	{ NULL, "PHYSICAL-PROXY-ID", ONE, KIND_PHYSICALID, NULL, false, false, "PROXY1" },
-	{ NULL, "PXADDR", ONE, KIND_TEXT, NULL, false, false, "10.0.0.1" },
+	{ NULL, "PXADDR", ONE, KIND_ADDRESS, NULL, false, false, "10.0.0.1" },
 	{ NULL, "PXADDRTYPE", MAYBE, KIND_ENUM, addrtypes, false, false, "IPV4" },
 	{ NULL, "PXADDR-FQDN", MAYBE, KIND_TEXT, NULL, true, false, "proxy.example.com" },
 	{ NULL, "DOMAIN", ANY, KIND_TEXT, NULL, false, false, "example.com" },
-	{ NULL, "WSP-VERSION", MAYBE, KIND_TEXT, NULL, false, false, "1.2" },
+	{ NULL, "WSP-VERSION", MAYBE, KIND_VERSION, NULL, false, true, "1.2" },
 	{ NULL, "PUSHENABLED", MAYBE, KIND_BOOL, NULL, false, false, "1" },
 	{ NULL, "PULLENABLED", MAYBE, KIND_BOOL, NULL, true, false, "1" },
 	{ NULL, "TO-NAPID", MANY, KIND_TO_NAP, NULL, false, false, "NAP1" },
@@ -195,7 +195,7 @@ static const struct schema_parm application_parms[] = {
 };
 
 static const struct schema_parm appaddr_parms[] = {
-	{ NULL, "ADDR", ONE, KIND_TEXT, NULL, true, false, "https://example.com/" },
+	{ NULL, "ADDR", ONE, KIND_ADDRESS, NULL, true, false, "https://example.com/" },
 	{ NULL, "ADDRTYPE", MAYBE, KIND_ENUM, app_addrtypes, true, false, "IPV4" },
 	{ 0 }
 };

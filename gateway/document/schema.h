@@ -20,6 +20,10 @@ enum schema_kind {
 	KIND_BOOL,		/* 0 or 1 */
 	KIND_SPEED,		/* number or AUTOBAUDING */
 	KIND_BASE64,
+	KIND_URL,
+	KIND_VERSION,		/* n.n */
+	KIND_TIME,		/* UTC */
+	KIND_ADDRESS,		/* of the type that stands beside it */
 	KIND_HEX32,
 	KIND_COUNTRY,		/* MCC or country code */
 	KIND_NETWORK,		/* MNC */

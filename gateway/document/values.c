@@ -8,7 +8,9 @@
  */
 #include "document/judge.h"
 
+#include <ctype.h>
 #include <stdio.h>
+#include <string.h>
 
 #include <arpa/inet.h>
 
@@ -56,6 +58,20 @@ values_quad(struct text t)
 }
 
 static void
+values_windows(struct judge *j, const struct element *e, const struct schema_parm *row,
+    struct text v)
+{
+	if (!j->windows)
+		return;
+	if (strcmp(row->name, "NAP-ADDRTYPE") == 0 && !text_is(v, "APN") && !text_is(v, "E164"))
+		JUDGE(j, e, SEVERITY_WARNING, "L020", "Windows Mobile takes NAP-ADDRTYPE APN and E164 "
+		    "only: write APN");
+	if (strcmp(row->name, "LOCAL-ADDRTYPE") == 0 && !text_is(v, "IPV4"))
+		JUDGE(j, e, SEVERITY_WARNING, "L020", "Windows Mobile takes LOCAL-ADDRTYPE IPV4 only: "
+		    "write IPV4");
+}
+
+static void
 values_enum(struct judge *j, const struct element *e, const struct schema_parm *row,
     struct text v)
 {
@@ -67,15 +83,17 @@ values_enum(struct judge *j, const struct element *e, const struct schema_parm *
 	    judge_is(e->parent->parent, "characteristic", "APPADDR"))
 		return;
 	for (; row->values[n] != NULL; n++) {
-		if (text_is(v, row->values[n]))
+		if (text_is(v, row->values[n])) {
+			values_windows(j, e, row, v);
 			return;
+		}
 		if (text_is_nocase(v, row->values[n])) {
 			JUDGE(j, e, SEVERITY_WARNING, "L005", "%s \"%.*s\" differs in case: write %s",
 			    row->name, CUT(v, 40), row->values[n]);
 			return;
 		}
 	}
-	near = text_nearest(v, row->values, n);
+	near = judge_nearest(j, v, row->values, n);
 	JUDGE(j, e, values_severity(row), "L020", "%s cannot be \"%.*s\": write %s%s%s", row->name,
 	    CUT(v, 40), near != NULL ? near : row->example,
 	    near == NULL && n > 1 ? ", or another of " : "",
@@ -168,21 +186,78 @@ values_hex32(struct judge *j, const struct element *e, const struct schema_parm 
 		    row->name, CUT(v, 40));
 }
 
-/* Addresses that stand beside a parm that tells their type. */
+/* Addresses that stand beside a parm that tells their type; without it, of an APPADDR any, of
+ * the others an IP address. */
 static void
 values_typed_address(struct judge *j, const struct element *e, const struct schema_parm *row,
     struct text v)
 {
-	struct text type;
+	static const char *const beside[][2] = { { "PXADDR", "PXADDRTYPE" },
+	    { "LOCAL-ADDR", "LOCAL-ADDRTYPE" }, { "ADDR", "ADDRTYPE" } };
+	const char *by = NULL;
+	bool four, six;
 
-	if (!text_is(TEXT("PXADDR"), row->name))
-		return;
-	type = judge_value(e->parent, "PXADDRTYPE");
-	if ((type.at == NULL || text_is(type, "IPV4")) && !values_quad(v))
-		JUDGE(j, e, SEVERITY_ERROR, "L021", "PXADDR \"%.*s\" is no IPv4 address: write four "
-		    "numbers, or a PXADDRTYPE that fits", CUT(v, 40));
-	else if (text_is(type, "IPV6") && !values_address(v, AF_INET6))
-		JUDGE(j, e, SEVERITY_ERROR, "L021", "PXADDR \"%.*s\" is no IPv6 address", CUT(v, 48));
+	for (size_t i = 0; by == NULL; i++)
+		by = strcmp(row->name, beside[i][0]) == 0 ? beside[i][1] : NULL;
+	if (j->typed != e->parent) {	/* once, however many addresses stand in it */
+		j->typed = e->parent;
+		j->type = judge_value(e->parent, by);
+	}
+	four = text_is(j->type, "IPV4") || (j->type.at == NULL && strcmp(row->name, "PXADDR") == 0);
+	six = text_is(j->type, "IPV6");
+	if (four && !values_quad(v))
+		JUDGE(j, e, SEVERITY_ERROR, "L021", "%s \"%.*s\" is no IPv4 address: write four "
+		    "numbers, or the %s that fits", row->name, CUT(v, 40), by);
+	else if (six && !values_address(v, AF_INET6))
+		JUDGE(j, e, SEVERITY_ERROR, "L021", "%s \"%.*s\" is no IPv6 address", row->name,
+		    CUT(v, 48));
+	else if (j->type.at == NULL && strcmp(row->name, "LOCAL-ADDR") == 0 && !values_quad(v) &&
+	    !values_address(v, AF_INET6))
+		JUDGE(j, e, SEVERITY_ERROR, "L021", "LOCAL-ADDR \"%.*s\" is no IP address",
+		    CUT(v, 48));
+}
+
+/* A scheme, a colon and something behind it, without blanks. */
+static bool
+values_url_ok(struct text v)
+{
+	struct text rest = v, scheme;
+
+	if (!text_cut(&rest, ':', &scheme) || scheme.len == 0 || rest.len == 0 || scheme.len == v.len)
+		return false;
+	for (size_t i = 0; i < scheme.len; i++)
+		if (!isalnum((unsigned char)scheme.at[i]) && strchr("+-.", scheme.at[i]) == NULL)
+			return false;
+	for (size_t i = 0; i < rest.len; i++)
+		if ((unsigned char)rest.at[i] <= ' ' || rest.at[i] == 0x7f)
+			return false;
+	return true;
+}
+
+static bool
+values_version_ok(struct text v)
+{
+	struct text rest = v, major;
+
+	return text_cut(&rest, '.', &major) && text_digits(major) && text_digits(rest);
+}
+
+static bool
+values_time_ok(struct text v)
+{
+	for (size_t i = 0; i < v.len; i++)
+		if (!isdigit((unsigned char)v.at[i]) && strchr("-:TZ.", v.at[i]) == NULL)
+			return false;
+	return v.len >= sizeof "20300101" - 1 && isdigit((unsigned char)v.at[0]);
+}
+
+static void
+values_form(struct judge *j, const struct element *e, const struct schema_parm *row, bool good,
+    const char *what, struct text v)
+{
+	if (!good)
+		JUDGE(j, e, values_severity(row), "L021", "%s \"%.*s\" is no %s: write value=\"%s\"",
+		    row->name, CUT(v, 60), what, row->example);
 }
 
 static void
@@ -248,7 +323,18 @@ values_by_kind(struct judge *j, const struct element *e, const struct schema_par
 		break;
 	case KIND_TEXT:
 		values_name(j, e, row, v);
+		break;
+	case KIND_ADDRESS:
 		values_typed_address(j, e, row, v);
+		break;
+	case KIND_URL:
+		values_form(j, e, row, values_url_ok(v), "URL", v);
+		break;
+	case KIND_VERSION:
+		values_form(j, e, row, values_version_ok(v), "version", v);
+		break;
+	case KIND_TIME:
+		values_form(j, e, row, values_time_ok(v), "UTC time", v);
 		break;
 	case KIND_FLAG: case KIND_PROXYID: case KIND_PHYSICALID:
 		break;

@@ -1,11 +1,11 @@
 /*
- * windows.c - what Windows Mobile adds: security policies, certificates, registry
+ * windows.c - what Windows Mobile adds: security policies and roles
  *
  * The policies' meaning and defaults differ between devices and editions; defaults that
  * were not read in Microsoft's own pages are not in the table.
  *
- * Knows:     policies, security roles, shapes of the configuration service providers.
- * Does not:  know cryptography: the thumbprint's hash comes from the caller.
+ * Knows:     policies, security roles.
+ * Does not:  know the other providers (providers.c).
  * Owns:      nothing.
  * Threads:   pure, any thread.
  */
@@ -13,11 +13,8 @@
 
 #include <stdio.h>
 
-#include "base/buf.h"
-
 enum {
-	ROLE_BITS = 0x1ffe, ROLES_TEXT = 160, SHA1_OCTETS = 20,
-	CERTIFICATE_MOST = 16 * 1024,
+	ROLE_BITS = 0x1ffe, ROLES_TEXT = 160,
 	POLICY_OTA_DEFAULT = 384	/* of policy 4111 */
 };
 
@@ -108,6 +105,12 @@ windows_role_names(long mask, char *out, size_t size)
 	return out;
 }
 
+static bool
+windows_decimal(struct text v)
+{
+	return text_digits(v) && (v.len == 1 || v.at[0] != '0');
+}
+
 /* -1 and a finding when it is no sum of roles. */
 static int
 windows_mask(struct judge *j, const struct element *e, const char *what, struct text v, long *mask)
@@ -115,7 +118,7 @@ windows_mask(struct judge *j, const struct element *e, const char *what, struct 
 	char names[ROLES_TEXT];
 	long n;
 
-	if (text_number(v, 0, 0x7fffffff, &n) == -1 || (v.len > 1 && v.at[0] == '0')) {
+	if (!windows_decimal(v) || text_number(v, 0, 0x7fffffff, &n) == -1) {
 		JUDGE(j, e, SEVERITY_ERROR, "L060", "%s must be a decimal number, not \"%.*s\"", what,
 		    CUT(v, 20));
 		return -1;
@@ -157,7 +160,7 @@ windows_unknown_policy(struct judge *j, const struct element *e, struct text id)
 
 	for (size_t i = 0; i < POLICIES; i++)
 		ids[i] = windows_policies[i].id;
-	near = text_nearest(id, ids, POLICIES);
+	near = judge_nearest(j, id, ids, POLICIES);
 	JUDGE(j, e, SEVERITY_ERROR, "L060", "security policy \"%.*s\" is not known: write its number in "
 	    "decimal%s%s", CUT(id, 20), near != NULL ? ", such as " : "", near != NULL ? near : "");
 }
@@ -176,7 +179,7 @@ windows_policy_value(struct judge *j, const struct element *e, const struct poli
 		if (windows_mask(j, e, what, v, &n) == 0)
 			JUDGE(j, e, SEVERITY_NOTE, "L064", "policy %s (%s) = %ld (0x%lx): %s", p->id,
 			    p->text, n, n, windows_role_names(n, names, sizeof names));
-	} else if (text_number(v, 0, p->most, &n) == -1) {
+	} else if (!windows_decimal(v) || text_number(v, 0, p->most, &n) == -1) {
 		JUDGE(j, e, SEVERITY_ERROR, "L060", "policy %s (%s) must be a number from 0 to %ld, not "
 		    "\"%.*s\"", p->id, p->text, p->most, CUT(v, 20));
 	} else if (text_is(TEXT("4131"), p->id)) {
@@ -266,155 +269,14 @@ windows_policies_of(struct judge *j, const struct element *e, struct policy_set 
 	}
 }
 
-static void
-windows_certificate(struct judge *j, const struct element *e)
-{
-	const struct element *parm = judge_parm(e, "EncodedCertificate"),
-	    *role = judge_parm(e, "Role");
-	struct text type = element_get(e, "type"), v = judge_value(e, "EncodedCertificate");
-	struct buf der = buf_heap(CERTIFICATE_MOST);
-	uint8_t sha1[SHA1_OCTETS];
-	char room[2 * SHA1_OCTETS + 1];
-	struct buf hex = buf_on(room, sizeof room);
-
-	if (role != NULL)
-		judge_role_mask(j, role, "Role", element_get(role, "value"));
-	if (parm == NULL || v.len == 0)
-		return;
-	if (text_unbase64(v, &der) == -1) {
-		JUDGE(j, parm, SEVERITY_ERROR, "L062", "EncodedCertificate is not base64 on one line");
-	} else if (j->options->sha1 != NULL && !der.overflow && der.len > 0 &&
-	    j->options->sha1(der.data, der.len, sha1) == 0) {
-		buf_hex(&hex, sha1, sizeof sha1, true);
-		if (!text_eq_nocase(type, (struct text){ room, hex.len }))
-			JUDGE(j, e, SEVERITY_ERROR, "L062",
-			    "the thumbprint does not match the certificate: write type=\"%.*s\"",
-			    (int)hex.len, room);
-	}
-	buf_free(&der);
-}
-
-/* Certificates lie one level below their store, in Windows Mobile 6.5 two (System, User). */
-static void
-windows_certificates(struct judge *j, const struct element *e, unsigned level)
-{
-	for (const struct element *c = e->children; c != NULL && level < 4; c = c->next) {
-		if (judge_parm(c, "EncodedCertificate") != NULL)
-			windows_certificate(j, c);
-		else
-			windows_certificates(j, c, level + 1);
-	}
-}
-
-static void
-windows_registry(struct judge *j, const struct element *e)
-{
-	static const char *const roots[] = { "HKLM", "HKCU", "HKCR", "HKU" };
-
-	for (const struct element *c = e->children; c != NULL; c = c->next) {
-		struct text path = element_get(c, "type"), first, rest = path;
-		bool known = false;
-
-		if (path.len == 0)
-			continue;
-		text_cut(&rest, '\\', &first);
-		for (size_t i = 0; i < sizeof roots / sizeof *roots; i++)
-			known = known || text_eq_nocase(first, text_of(roots[i]));
-		if (!known)
-			JUDGE(j, c, SEVERITY_ERROR, "L067",
-			    "registry path \"%.*s\" has no known root: begin it with HKLM\\, "
-			    "HKCU\\ or HKCR\\", CUT(path, 60));
-		else if (path.at[path.len - 1] == '\\')
-			JUDGE(j, c, SEVERITY_ERROR, "L067",
-			    "registry path \"%.*s\" ends in a backslash: remove it",
-			    CUT(path, 60));
-	}
-}
-
-static void
-windows_wipe(struct judge *j, const struct element *e)
-{
-	const struct element *parm = judge_parm(e, "doWipe");
-
-	if (parm == NULL || !text_is(element_get(parm, "value"), "1"))
-		JUDGE(j, parm != NULL ? parm : e, SEVERITY_ERROR, "L067",
-		    "RemoteWipe does nothing without <parm name=\"doWipe\" value=\"1\"/>");
-	else
-		JUDGE(j, parm, SEVERITY_WARNING, "L068",
-		    "this document erases the device that takes it; it needs the role MANAGER");
-}
-
-static bool
-windows_guid(struct text v)
-{
-	if (v.len != 38 || v.at[0] != '{' || v.at[37] != '}')
-		return false;
-	for (size_t i = 1; i < 37; i++)
-		if (i == 9 || i == 14 || i == 19 || i == 24 ? v.at[i] != '-' :
-		    strchr("0123456789abcdefABCDEF", v.at[i]) == NULL)
-			return false;
-	return true;
-}
-
-static void
-windows_entry(struct judge *j, const struct element *e)
-{
-	static const char *const guids[] = { "DestId", "SrcId", "Network" };
-
-	for (const struct element *c = e->children; c != NULL; c = c->next) {
-		struct text v = element_get(c, "value");
-
-		for (size_t i = 0; i < sizeof guids / sizeof *guids; i++)
-			if (text_is(c->called, guids[i]) && v.len > 0 && !windows_guid(v))
-				JUDGE(j, c, SEVERITY_ERROR, "L067",
-				    "%s must be a GUID in braces, such as {436EF144-B4FB-4863-A041-8F905A62C572} (the Internet)", guids[i]);
-		if (judge_is(c, "characteristic", "DevSpecificCellular") &&
-		    !text_is(judge_value(c, "GPRSInfoValid"), "1"))
-			JUDGE(j, c, SEVERITY_WARNING, "L067", "the access point is ignored without <parm "
-			    "name=\"GPRSInfoValid\" value=\"1\"/>");
-	}
-}
-
-static void
-windows_connections(struct judge *j, const struct element *e)
-{
-	for (const struct element *c = e->children; c != NULL; c = c->next)
-		windows_entry(j, c);
-}
-
-static void
-windows_certificate_store(struct judge *j, const struct element *e)
-{
-	windows_certificates(j, e, 0);
-}
-
-static const struct {
-	const char	*type;
-	void		(*judge)(struct judge *, const struct element *);
-} windows_special[] = {
-	{ "CertificateStore",	windows_certificate_store },
-	{ "Registry",		windows_registry },
-	{ "RemoteWipe",		windows_wipe },
-	{ "CM_GPRSEntries",	windows_connections },
-	{ "CM_PPPEntries",	windows_connections },
-	{ "CM_NetEntries",	windows_connections },
-	{ "CM_VPNEntries",	windows_connections },
-	{ "CM_ProxyEntries",	windows_connections },
-	{ "CM_Mappings",	windows_connections },
-};
-
 void
 judge_windows(struct judge *j, const struct element *root)
 {
 	struct policy_set set = { 0 };
 
-	for (const struct element *c = root->children; j->windows && c != NULL; c = c->next) {
+	for (const struct element *c = root->children; j->windows && c != NULL; c = c->next)
 		if (judge_is(c, "characteristic", "SecurityPolicy"))
 			windows_policies_of(j, c, &set);
-		for (size_t i = 0; i < sizeof windows_special / sizeof *windows_special; i++)
-			if (judge_is(c, "characteristic", windows_special[i].type))
-				windows_special[i].judge(j, c);
-	}
 	windows_cover(j, &set);
 	windows_delivery(j, &set);
 }

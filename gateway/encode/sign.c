@@ -22,7 +22,7 @@
 
 enum {
 	SHA1_OCTETS = 20, SHA1_BLOCK = 64, KEY_MOST = 1024,
-	IMSI_LEAST = 6, IMSI_MOST = 15, IMSI_USUAL = 15,
+	METHOD_SHOWN = 30, IMSI_LEAST = 6, IMSI_MOST = 15, IMSI_USUAL = 15,
 	CODE_MOST = 20		/* one check digit for each octet of the MAC */
 };
 
@@ -111,6 +111,9 @@ sign_hmac(const uint8_t *key, size_t len, struct text body, uint8_t mac[SHA1_OCT
 int
 sign_method_named(struct text name, enum sign_method *method, struct err *err)
 {
+	char shown[4 * METHOD_SHOWN];
+	struct buf b = buf_on(shown, sizeof shown);
+
 	for (size_t i = 0; i < sizeof sign_methods / sizeof *sign_methods; i++)
 		if (text_is_nocase(name, sign_methods[i].name)) {
 			*method = sign_methods[i].method;
@@ -119,9 +122,11 @@ sign_method_named(struct text name, enum sign_method *method, struct err *err)
 	if (name.len == 0)
 		return err_set(err, ERR_SYNTAX, "the security method is empty: write netwpin, "
 		    "userpin, usernetwpin, userpinmac or none");
+	if (name.len > METHOD_SHOWN)
+		name.len = METHOD_SHOWN;
+	text_show(name, &b);
 	return err_set(err, ERR_SYNTAX, "security method \"%.*s\" is not known: write netwpin, "
-	    "userpin, usernetwpin, userpinmac or none", (int)(name.len < 30 ? name.len : 30),
-	    name.at);
+	    "userpin, usernetwpin, userpinmac or none", (int)b.len, shown);
 }
 
 const char *
@@ -157,10 +162,19 @@ sign_pack_imsi(struct text imsi, struct buf *out, struct err *err)
 	return 0;
 }
 
+/* 2xx to 7xx, or those for tests. */
+static bool
+sign_is_country(struct text imsi)
+{
+	return imsi.len >= 3 && ((imsi.at[0] >= '2' && imsi.at[0] <= '7') ||
+	    memcmp(imsi.at, "001", 3) == 0 || memcmp(imsi.at, "999", 3) == 0);
+}
+
 static int
 sign_put_imsi(struct text imsi, struct buf *key, struct signature *s, struct err *err)
 {
 	s->odd_imsi = imsi.len != IMSI_USUAL;
+	s->odd_country = !sign_is_country(imsi);
 	return sign_pack_imsi(imsi, key, err);
 }
 

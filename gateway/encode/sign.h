@@ -38,6 +38,7 @@ struct signature {
 	char		 mac[41];	/* 40 upper-case hex digits; "" with USERPINMAC and NONE */
 	char		 user_code[41];	/* USERPINMAC: what the user must type; a secret */
 	bool		 odd_pin;	/* the PIN has other than digits: warn */
+	bool		 odd_country;	/* the IMSI begins with no mobile country code: warn */
 	bool		 odd_imsi;	/* not 15 digits: some handsets get it wrong: warn */
 };
 

@@ -35,6 +35,7 @@ struct unwbxml {
 	struct findings	*findings;
 	struct err	*err;
 	struct buf	 value;		/* of the attribute in hand */
+	size_t		 octets;	/* of all strings so far */
 };
 
 /* Places are offsets: err.column and the finding's column are one more. */
@@ -100,12 +101,23 @@ unwbxml_table_string(struct unwbxml *u, struct text *out)
 	return 0;
 }
 
+/* A reference of two octets may stand for half the message, thousands of times. */
+static int
+unwbxml_count(struct unwbxml *u, size_t octets)
+{
+	u->octets += octets;
+	return u->octets <= DOCUMENT_OCTETS ? 0 : err_at(u->err, ERR_LIMIT, 0, unwbxml_column(u),
+	    "the strings have together more than %d octets", DOCUMENT_OCTETS);
+}
+
 /* To UTF-8 and checked. */
 static int
 unwbxml_text(struct unwbxml *u, struct text t, struct buf *out)
 {
 	struct err why = { 0 };
 
+	if (unwbxml_count(u, t.len) == -1)
+		return -1;
 	if (u->charset == NULL) {
 		if (text_utf8_bad(t) >= 0)
 			return FAIL(u, "a string is not UTF-8");
@@ -228,6 +240,8 @@ unwbxml_value(struct unwbxml *u)
 
 		if (word == NULL)
 			return unwbxml_bad_token(u, "value token", u->page, token);
+		if (unwbxml_count(u, strlen(word)) == -1)
+			return -1;
 		buf_str(&u->value, word);
 	}
 }

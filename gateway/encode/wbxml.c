@@ -296,6 +296,7 @@ wbxml_encode(const struct document *d, const struct wbxml_style *style, struct b
 		wbxml_insert_strings(&w, table_at);
 	buf_free(&w.strings);
 	if (rc == 0 && (out->overflow || out->len - start > WBXML_OCTETS))
-		rc = err_set(err, ERR_LIMIT, "the encoded document is too long");
+		rc = err_set(err, ERR_LIMIT, "the encoded document has more than %d octets: send it in "
+		    "parts", WBXML_OCTETS);
 	return rc;
 }

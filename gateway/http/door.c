@@ -9,16 +9,23 @@
 #include "http/door.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <strings.h>
 
 #include "base/buf.h"
 #include "base/ip.h"
 #include "io/log.h"
 #include "io/loop.h"
+#include "push/message.h"
 
 #define DOOR_TYPE	"text/html"	/* of every sentence, as in Kannel */
+#define DOOR_ID		"X-Kantele-Id"
 
-enum { BILLING_MOST = 64, URL_LEAST = 8, ADDRESS_SIZE = 64 };
+enum {
+	BILLING_MOST = 64, PORT_MOST = 65535, ADDRESS_SIZE = 64, SENTENCE_MOST = 120,
+	DOOR_FIELD_REST = 4,		/* of a field beside name and value */
+	DOOR_FIELDS = 256		/* octets of those that every answer has */
+};
 
 static void
 no_cache(struct http_request *r)
@@ -118,12 +125,17 @@ door_refuse_long(struct door_call *c, int status, struct text body, const char *
 }
 
 void
-door_accept(struct door_call *c, const char *text, const struct intake_result *result)
+door_name(struct door_call *c, const struct intake_result *result)
 {
 	for (size_t i = 0; i < result->count; i++)
-		http_reply_header(c->request, "X-Kantele-Id", result->push_ids[i]);
+		http_reply_header(c->request, DOOR_ID, result->push_ids[i]);
 	if (result->user_code != NULL)
 		http_reply_header(c->request, "X-Kantele-User-Code", result->user_code);
+}
+
+void
+door_accept(struct door_call *c, const char *text)
+{
 	answer(c->request, 202, DOOR_TYPE, text_of(text));
 }
 
@@ -194,6 +206,39 @@ door_order(struct door_call *c)
 	};
 }
 
+static size_t
+words(struct text t)
+{
+	size_t n = 0;
+	bool inside = false;
+
+	for (size_t i = 0; i < t.len; i++) {
+		bool blank = memchr(" \t\r\n\v\f", t.at[i], 6) != NULL;
+
+		n += !blank && !inside;
+		inside = !blank;
+	}
+	return n;
+}
+
+bool
+door_answerable(struct door_call *c)
+{
+	const size_t each = sizeof DOOR_ID - 1 + PUSH_ID_SIZE - 1 + DOOR_FIELD_REST;
+	size_t most = (http_reply_room(c->request) - DOOR_FIELDS) / each;
+	char *text;
+
+	if (words(c->params.text[PARAM_TO]) <= most)
+		return true;
+	text = http_alloc(c->request, SENTENCE_MOST);
+	if (text != NULL)
+		snprintf(text, SENTENCE_MOST, "Too many receivers for one call: send at most %zu, and the "
+		    "others in another call", most);
+	door_refuse(c, text != NULL ? 400 : 503, text != NULL ? text : "Temporal failure, try again "
+	    "later.", NULL);
+	return false;
+}
+
 static bool
 billing_ok(struct text t)
 {
@@ -204,21 +249,67 @@ billing_ok(struct text t)
 }
 
 static bool
+has_controls(struct text t)
+{
+	for (size_t i = 0; i < t.len; i++)
+		if ((unsigned char)t.at[i] < 0x20 || t.at[i] == 0x7F)
+			return true;
+	return false;
+}
+
+static bool
+port_ok(const char *at, const char *end)
+{
+	long n = 0;
+
+	for (; at < end && *at >= '0' && *at <= '9' && n <= PORT_MOST; at++)
+		n = n * 10 + (*at - '0');
+	return at == end && n <= PORT_MOST;
+}
+
+/* "user:password@host:port"; with an escape of a callback in it nobody can tell yet. */
+static bool
+authority_ok(struct text t)
+{
+	const char *end = t.at + t.len, *at = memrchr(t.at, '@', t.len), *host, *colon;
+
+	if (memchr(t.at, '%', t.len) != NULL)
+		return true;
+	host = at != NULL ? at + 1 : t.at;
+	if (host == end || memchr(host, ' ', (size_t)(end - host)) != NULL)
+		return false;
+	colon = memrchr(host, ':', (size_t)(end - host));
+	if (colon == NULL || memchr(colon, ']', (size_t)(end - colon)) != NULL)
+		return true;		/* no port; colons of an IPv6 address */
+	return colon > host && port_ok(colon + 1, end);
+}
+
+/* What could never be called would be tried for a day. */
+static bool
 url_ok(struct text t)
 {
-	return t.len == 0 || (t.len >= URL_LEAST && memchr(t.at, '\0', t.len) == NULL &&
-	    (strncasecmp(t.at, "http://", 7) == 0 || strncasecmp(t.at, "https://", 8) == 0));
+	size_t scheme = strncasecmp(t.at, "https://", t.len < 8 ? t.len : 8) == 0 ? 8 : 7, n = 0;
+
+	if (t.len <= scheme || strncasecmp(t.at, scheme == 8 ? "https://" : "http://", scheme) != 0 ||
+	    has_controls(t))
+		return false;
+	while (scheme + n < t.len && memchr("/?#", t.at[scheme + n], 3) == NULL)
+		n++;
+	return authority_ok((struct text){ t.at + scheme, n });
 }
 
 const char *
 door_misformed(struct door_call *c, const struct param_row *rows)
 {
+	struct text url = c->params.text[PARAM_DLR_URL], binfo = c->params.text[PARAM_BINFO];
 	const struct param_row *bad;
 
 	if (!billing_ok(c->params.text[PARAM_ACCOUNT]))
 		return "Account field misformed or too long, rejected";
-	if (!url_ok(c->params.text[PARAM_DLR_URL]))
+	if (url.len > 0 && !url_ok(url))
 		return "DLR-URL field misformed, rejected";
+	if (binfo.len > 0 && memchr(binfo.at, '\0', binfo.len) != NULL)
+		return "BInfo field misformed, rejected";	/* a string of SMPP */
 	bad = params_check(&c->params, rows);
 	return bad != NULL ? bad->misformed : NULL;
 }

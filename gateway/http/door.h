@@ -63,6 +63,8 @@ bool	door_login(struct door_call *, const char *refusal);
 void	door_order(struct door_call *);
 /* The first fault of billing text, dlr-url and numbers, in Kannel's order; NULL: none. */
 const char *door_misformed(struct door_call *, const struct param_row *);
+/* The answer names each message, and what it has no room to name must not be sent. false: answered. */
+bool	door_answerable(struct door_call *);
 /* The order is under way: waits for its end, then `door_done`. A NULL ticket is answered 503. */
 void	door_wait(struct door_call *, struct intake_ticket *);
 void	door_done(void *call, const struct intake_result *);	/* an intake_done_fn */
@@ -70,7 +72,9 @@ void	door_done(void *call, const struct intake_result *);	/* an intake_done_fn *
 /* Each ends the call. `reason` is for the log; NULL: the text. */
 void	door_refuse(struct door_call *, int status, const char *text, const char *reason);
 void	door_refuse_long(struct door_call *, int status, struct text, const char *reason);	/* several lines, UTF-8 */
-void	door_accept(struct door_call *, const char *text, const struct intake_result *);
+void	door_accept(struct door_call *, const char *text);
+/* Puts the ids into the answer to come, before anything that it could do without. */
+void	door_name(struct door_call *, const struct intake_result *);
 /* For doors that answer in another form. */
 void	door_log_refused(const struct door_call *, int status, const char *reason);
 

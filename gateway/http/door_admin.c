@@ -218,11 +218,15 @@ backup_done(void *arg, const struct err *err)
 	free(b);
 }
 
+/* The name is printed, logged and typed by people. */
 static bool
 name_ok(struct text name)
 {
+	for (size_t i = 0; i < name.len; i++)
+		if ((unsigned char)name.at[i] < 0x20 || name.at[i] == 0x7F || name.at[i] == '/')
+			return false;
 	return name.len > 0 && name.len <= NAME_MOST && name.at[0] != '.' &&
-	    memchr(name.at, '/', name.len) == NULL && memchr(name.at, '\0', name.len) == NULL;
+	    text_utf8_bad(name) == -1;
 }
 
 static void
@@ -235,7 +239,7 @@ cmd_backup(struct ask *a)
 
 	if (folder == NULL || !name_ok(name)) {
 		say(a, folder == NULL ? "This store is not a file" :
-		    "Give file=NAME: a name without a slash, beside the store");
+		    "Give file=NAME: a name without a slash or control characters, beside the store");
 		return;
 	}
 	buf_printf(&path, "%s/%.*s", folder, TEXT_ARGS(name));

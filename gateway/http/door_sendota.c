@@ -180,8 +180,9 @@ done(void *arg, const struct intake_result *result)
 	const struct door_answer *a = &answers[result->verdict];
 
 	if (result->verdict <= INTAKE_QUEUED) {
+		door_name(c, result);
 		warnings(c, result);
-		door_accept(c, c->setup->immediate_reply ? "Sent." : a->text, result);
+		door_accept(c, c->setup->immediate_reply ? "Sent." : a->text);
 	} else if (result->verdict == INTAKE_BAD_SOURCE) {
 		refuse_source(c, result);
 	} else if (a->status == 400 && result->err.code != ERR_NONE) {
@@ -359,7 +360,8 @@ door_sendota(void *setup, struct http_request *r)
 		door_refuse(c, 400, fault, NULL);
 		return;
 	}
-	if ((!posted && !choose_media(c, &od)) || !choose_charset(c, &od) || !choose_security(c, &od))
+	if (!door_answerable(c) || (!posted && !choose_media(c, &od)) || !choose_charset(c, &od) ||
+	    !choose_security(c, &od))
 		return;
 	od.xml = c->params.text[PARAM_TEXT];
 	door_wait(c, intake_document(c->setup->intake, &c->order, &od, door_done, c));

@@ -13,6 +13,7 @@
 
 #include "base/buf.h"
 #include "http/door.h"
+#include "push/udh.h"
 
 #define NUMBER(p, n, a, h, low, high, what)						\
 	{ .param = p, .name = n, .alias = a, .header = h, .number = true, .least = low,		\
@@ -147,6 +148,16 @@ read_query(struct door_call *c)
 	return false;
 }
 
+/* Kannel looks at the length octet only. Elements that run over the header, a segment 3 of 2:
+ * no phone takes those. */
+static bool
+header_ok(struct text udh)
+{
+	struct udh u;
+
+	return udh_read(udh, &u, NULL) == 0 && u.octets == udh.len;
+}
+
 /* What Kannel looks at before receivers and sender. */
 static const char *
 receiver_fault(const struct text *p, bool posted)
@@ -156,7 +167,7 @@ receiver_fault(const struct text *p, bool posted)
 		    "Missing receiver number, rejected";
 	if (p[PARAM_TO].len == 0)
 		return "Empty receiver number not allowed, rejected";
-	if (p[PARAM_UDH].len > 0 && (size_t)(uint8_t)p[PARAM_UDH].at[0] + 1 != p[PARAM_UDH].len)
+	if (p[PARAM_UDH].len > 0 && !header_ok(p[PARAM_UDH]))
 		return "UDH field misformed, rejected";
 	if (p[PARAM_UDH].len > UDH_MOST)
 		return "UDH field is too long, rejected";
@@ -189,7 +200,7 @@ refuse_verdict(struct door_call *c, enum intake_verdict verdict, const struct er
 
 	/* where Kannel's sentence would mislead */
 	if (verdict == INTAKE_TOO_LONG || verdict == INTAKE_BAD_ARGS ||
-	    (verdict == INTAKE_BAD_SENDER && err->code == ERR_LIMIT))
+	    (verdict == INTAKE_BAD_SENDER && c->order.from.len > 0))
 		text = why;
 	door_refuse(c, answers[verdict].status, text, why);
 }
@@ -222,7 +233,8 @@ done(void *arg, const struct intake_result *result)
 	}
 	if (c->setup->immediate_reply)
 		text = immediate_text(c, result);
-	door_accept(c, text, result);
+	door_name(c, result);
+	door_accept(c, text);
 }
 
 void
@@ -252,6 +264,8 @@ door_sendsms(void *setup, struct http_request *r)
 		door_refuse(c, 400, verdict != INTAKE_ACCEPTED ? answers[verdict].text : fault, NULL);
 		return;
 	}
+	if (!door_answerable(c))
+		return;
 	fill_text(c, &ot);
 	door_wait(c, intake_text(c->setup->intake, &c->order, &ot, door_done, c));
 }

@@ -199,6 +199,9 @@ sign(struct intake_ticket *t, const struct order *o, const struct order_document
 	if (s->odd_imsi)
 		finding_add(&t->findings, SEVERITY_WARNING, NULL, NULL, 0, 0, "the IMSI has not 15 "
 		    "digits: some handsets compute another key");
+	if (s->odd_country)
+		finding_add(&t->findings, SEVERITY_WARNING, NULL, NULL, 0, 0, "the IMSI begins with no "
+		    "mobile country code (001, 2xx to 7xx, 999)");
 	if (method == SIGN_USERPINMAC) {
 		memcpy(t->user_code, s->user_code, sizeof t->user_code);
 		t->result.user_code = t->user_code;

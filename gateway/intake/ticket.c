@@ -146,6 +146,10 @@ judge_sender(struct text sender, struct err *err)
 		    "global-sender");
 		return INTAKE_BAD_SENDER;
 	}
+	if (memchr(sender.at, '\0', sender.len) != NULL) {
+		err_set(err, ERR_SYNTAX, "the sender holds a NUL octet: leave it (%%00) out of from");
+		return INTAKE_BAD_SENDER;
+	}
 	if (characters(sender) > ADDRESS_MOST) {
 		err_set(err, ERR_LIMIT, "the sender is longer than %d characters", ADDRESS_MOST);
 		return INTAKE_BAD_SENDER;

@@ -27,10 +27,12 @@
 
 #include <curl/curl.h>
 
+#include "base/buf.h"
 #include "base/ip.h"
 #include "io/loop.h"
 
-enum { FETCH_POOL = 256, FETCH_BODY_MOST = 64 * 1024, FETCH_OWN_PORTS = 16 };
+enum { FETCH_POOL = 256, FETCH_BODY_MOST = 64 * 1024, FETCH_OWN_PORTS = 16,
+	FETCH_URL_MOST = 64 * 1024 };
 
 struct fetch_call {
 	struct fetch	*fetch;
@@ -539,6 +541,34 @@ fetch_stillborn(void *arg)
 	}
 }
 
+/* Blanks of the path and the query go as %20: senders write them, and curl refuses them. */
+static CURLcode
+call_url(struct fetch_call *c, const char *url)
+{
+	struct buf b = buf_heap(FETCH_URL_MOST);
+	const char *scheme = strstr(url, "://");
+	size_t host = scheme != NULL ? (size_t)(scheme + 3 - url) : 0, blank;
+	CURLcode code = CURLE_OUT_OF_MEMORY;
+
+	host += strcspn(url + host, "/?#");
+	if (strchr(url + host, ' ') == NULL)
+		return curl_easy_setopt(c->easy, CURLOPT_URL, url);
+	buf_bytes(&b, url, host);
+	for (const char *at = url + host; *at != '\0'; at += blank) {
+		blank = strcspn(at, " ");
+		buf_bytes(&b, at, blank);
+		if (at[blank] != '\0') {
+			buf_str(&b, "%20");
+			blank++;
+		}
+	}
+	buf_u8(&b, '\0');
+	if (!b.overflow)
+		code = curl_easy_setopt(c->easy, CURLOPT_URL, (const char *)b.data);
+	buf_free(&b);
+	return code;
+}
+
 /* What can be said without asking anybody; a URL that curl cannot read fails as it begins. */
 static CURLcode
 call_prepare(struct fetch_call *c, const char *url)
@@ -557,7 +587,7 @@ call_prepare(struct fetch_call *c, const char *url)
 		if (c->forbidden)
 			return CURLE_COULDNT_CONNECT;
 	}
-	return curl_easy_setopt(c->easy, CURLOPT_URL, url);
+	return call_url(c, url);
 }
 
 struct fetch_call *

@@ -5,43 +5,47 @@
  * MHD_run does the work. A request whose answer comes later is suspended; http_reply
  * resumes it, and all that were resumed in one turn share one MHD_run.
  *
- * A request is parsed by the library but understood by us: path and query stay as sent, so that
- * %00 and broken escapes reach whoever can judge them. Framing that two parsers could read
- * differently (two Content-Lengths, Content-Length beside Transfer-Encoding; RFC 9112, 6.3)
- * is refused here, since the library takes it.
+ * Connections come from the gate (http_gate.h), which has seen a whole and good header of their
+ * first request. A request is parsed by the library but understood by us: path and query stay as
+ * sent, so that %00 and broken escapes reach whoever can judge them. The library is lax where two
+ * parsers could read differently (RFC 9112, 2.2, 5 and 6.3: frames told twice, NUL, folded lines,
+ * blanks in names), and TLS and later requests of a connection pass the gate unseen; so
+ * every header is judged again here from what the library made of it.
  *
- * Certificates are read again by starting a second daemon on the same listening socket; the first
- * keeps its connections until they end.
+ * A connection that is too slow is closed, whatever it is slow at: its header, its body, reading
+ * the answer, or asking again. At the bound of connections the longest idle one makes room.
+ *
+ * Certificates are read again by starting a second daemon; the first keeps its connections until
+ * they end.
  *
  * Limits of the library: a client that leaves while its request is suspended is not noticed
- * before the answer; a connection costs HTTPD_POOL octets, header and URL must fit into it.
+ * before the answer; a connection costs HTTP_POOL octets, which hold the request's header, an
+ * entry for each of its fields and parameters, and the answer's header.
  *
  * Knows:     libmicrohttpd 0.9.75, its pitfalls: MHD_get_timeout after each MHD_run; a stop
- *            with a suspended connection aborts the process.
+ *            with a suspended connection aborts the process; an answer whose header does not fit
+ *            into the pool is not sent; with too many parameters it hangs.
  * Does not:  know paths, parameters or what an answer says.
- * Owns:      the listening socket, the daemons, each request's memory (one block, kept for
+ * Owns:      the gate, the daemons, visits, each request's memory (one block, kept for
  *            the next request).
  * Threads:   the loop.
  */
 #include "io/httpd.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <netdb.h>
-#include <netinet/in.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <unistd.h>
+#include <sys/socket.h>
 
 #include <event2/event.h>
 #include <event2/event_struct.h>
 #include <microhttpd.h>
 
-#include "io/log.h"
+#include "io/http_gate.h"
+#include "io/http_head.h"
 #include "io/loop.h"
 
 enum {
@@ -52,6 +56,8 @@ enum {
 	HTTPD_BODY_FIRST = 4096,
 	HTTPD_PEM_MOST = 1024 * 1024,
 	HTTPD_CLOSING_RUNS = 3,
+	SLOW_MS = 10 * 1000, SWEEP_MS = 1000,
+	ROOM_MS = 5 * 1000			/* after which a busy connection may have to make room */
 };
 
 /* TLS 1.2 or later (RFC 8996). */
@@ -79,16 +85,33 @@ struct reply_header {
 
 struct door;
 
+/* What a connection is slow at. */
+enum phase { VISIT_IDLE, VISIT_HEAD, VISIT_BODY, VISIT_BUSY, VISIT_SENDING,
+    VISIT_TOLD,				/* that it is too slow */
+    VISIT_GOING };
+
+struct visit {				/* a connection; lives as long as the library's */
+	struct visit		*next, *prev;
+	struct MHD_Connection	*connection;
+	enum phase		 phase;
+	mono_t			 since;
+	size_t			 octets;		/* of the body or the answer */
+};
+
 struct http_request {
 	struct door		*door;
+	struct visit		*visit;
 	struct MHD_Connection	*connection;
 	struct MHD_Response	*response;
 	enum request_state	 state;
 	int			 status;
 	bool			 in_handler, suspended, has_body, body_on_heap;
 	struct text		 method, path, query;
+	const char		*target;		/* as sent */
+	const char		*uri, *uri_end;		/* where the library has it */
+	size_t			 reply_room;		/* for fields of the answer */
 	char			*body;
-	size_t			 body_len, body_room, drained;
+	size_t			 body_len, body_room, drained, answer_len;
 	struct reply_header	*headers, **headers_end;
 	mono_t			 due;
 	void			(*on_deadline)(void *arg);
@@ -114,9 +137,14 @@ struct httpd {
 	struct httpd_conf	 conf;			/* its texts are copies */
 	httpd_request_fn	*fn;
 	void			*arg;
-	int			 fd;
+	struct http_gate	*gate;
 	bool			 refusing;
+	bool			 layout_known;		/* how the library leaves a header in memory */
 	struct door		*doors;			/* the newest first */
+	struct visit		*visits, *arriving;
+	unsigned		 visit_count;
+	struct timer		*sweep;
+	struct soon		 room;			/* a connection ended */
 	struct http_request	*first, *last, *untold;	/* waiting, in order of arrival */
 	size_t			 waiting;
 	struct timer		*deadline;
@@ -201,6 +229,177 @@ request_copy(struct http_request *r, const char *s)
 	char *copy = http_alloc(r, n);
 
 	return copy != NULL ? memcpy(copy, s, n) : NULL;
+}
+
+/* ---- visits ---- */
+
+static void
+visit_enter(struct visit *v, enum phase phase, mono_t now, size_t octets)
+{
+	if (v->phase >= VISIT_TOLD)
+		return;
+	v->phase = phase;
+	v->since = now;
+	v->octets = octets;
+}
+
+static void
+request_enter(struct http_request *r, enum phase phase, size_t octets)
+{
+	visit_enter(r->visit, phase, loop_now(r->door->httpd->loop), octets);
+}
+
+static int
+visit_fd(const struct visit *v)
+{
+	return MHD_get_connection_info(v->connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+}
+
+/* The library notices, and ends it in its way. */
+static void
+visit_end(struct visit *v)
+{
+	v->phase = VISIT_GOING;
+	shutdown(visit_fd(v), SHUT_RDWR);
+}
+
+/* A plain connection hears why, unless an answer is on its way; then it has a moment to read. */
+static void
+visit_too_slow(struct httpd *h, struct visit *v, mono_t now)
+{
+	const char *reason = v->phase == VISIT_HEAD ? "the header of the request comes too slowly" :
+	    v->phase == VISIT_BODY ? "the body of the request comes too slowly, or is framed badly" : NULL;
+
+	if (reason == NULL || h->conf.cert_file != NULL || http_refusal_send(visit_fd(v),
+	    h->conf.server, MHD_HTTP_REQUEST_TIMEOUT, reason) == -1) {
+		visit_end(v);
+		return;
+	}
+	http_log_refused(h->conf.name, MHD_get_connection_info(v->connection,
+	    MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr, MHD_HTTP_REQUEST_TIMEOUT, reason);
+	visit_enter(v, VISIT_TOLD, now, 0);
+}
+
+static bool
+visit_overdue(const struct httpd *h, const struct visit *v, mono_t now)
+{
+	const mono_t allowed[] = {
+		[VISIT_IDLE] = (mono_t)h->conf.idle_s * 1000, [VISIT_HEAD] = h->conf.slow_ms,
+		[VISIT_BODY] = (mono_t)h->conf.slow_ms + (mono_t)v->octets,
+		[VISIT_SENDING] = (mono_t)h->conf.slow_ms + (mono_t)v->octets,
+		[VISIT_TOLD] = SWEEP_MS, [VISIT_BUSY] = INT64_MAX / 2, [VISIT_GOING] = INT64_MAX / 2
+	};
+
+	return now - v->since > allowed[v->phase];
+}
+
+static void
+sweep_arm(struct httpd *h)
+{
+	timer_set(h->sweep, h->conf.slow_ms < SWEEP_MS ? h->conf.slow_ms : SWEEP_MS);
+}
+
+/* The library itself only looks at silence: an octet now and then would keep a connection for ever. */
+static void
+visits_sweep(void *arg)
+{
+	struct httpd *h = arg;
+	mono_t now = loop_now(h->loop);
+
+	for (struct visit *v = h->visits; v != NULL; v = v->next)
+		if (visit_overdue(h, v, now))
+			visit_too_slow(h, v, now);
+	http_gate_room(h->gate);
+	if (h->visits != NULL)
+		sweep_arm(h);
+}
+
+/* The longest idle, else the slowest that asks or reads; never one that waits for us. */
+static void
+visits_make_room(struct httpd *h)
+{
+	mono_t now = loop_now(h->loop);
+	struct visit *idle = NULL, *slow = NULL;
+
+	for (struct visit *v = h->visits; v != NULL; v = v->next) {
+		if (v->phase == VISIT_IDLE && (idle == NULL || v->since < idle->since))
+			idle = v;
+		else if (v->phase != VISIT_BUSY && v->phase != VISIT_GOING && now - v->since > ROOM_MS &&
+		    (slow == NULL || v->since < slow->since))
+			slow = v;
+	}
+	if (idle != NULL || slow != NULL)
+		visit_end(idle != NULL ? idle : slow);
+}
+
+static void
+visit_add(struct httpd *h, struct visit *v)
+{
+	v->next = h->visits;
+	if (h->visits != NULL)
+		h->visits->prev = v;
+	h->visits = v;
+	h->visit_count++;
+	if (!timer_armed(h->sweep))
+		sweep_arm(h);
+}
+
+static void
+visit_free(struct httpd *h, struct visit *v)
+{
+	*(v->prev != NULL ? &v->prev->next : &h->visits) = v->next;
+	if (v->next != NULL)
+		v->next->prev = v->prev;
+	h->visit_count--;
+	free(v);
+	loop_soon(h->loop, &h->room);
+}
+
+static void
+visits_room(void *arg)
+{
+	struct httpd *h = arg;
+
+	http_gate_room(h->gate);
+}
+
+static void
+door_visited(void *arg, struct MHD_Connection *connection, void **visit,
+    enum MHD_ConnectionNotificationCode what)
+{
+	struct httpd *h = ((struct door *)arg)->httpd;
+
+	if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
+		visit_free(h, *visit);
+		return;
+	}
+	*visit = h->arriving;
+	h->arriving->connection = connection;
+	visit_add(h, h->arriving);
+	h->arriving = NULL;
+}
+
+/* From the gate. */
+static bool
+httpd_take(void *arg, int fd, const struct sockaddr *addr, socklen_t len)
+{
+	struct httpd *h = arg;
+
+	if (h->visit_count >= h->conf.connections) {
+		visits_make_room(h);
+		return false;
+	}
+	h->arriving = calloc(1, sizeof *h->arriving);
+	if (h->arriving == NULL)
+		return false;
+	visit_enter(h->arriving, VISIT_HEAD, loop_now(h->loop), 0);
+	if (MHD_add_connection(h->doors->daemon, fd, addr, len) == MHD_YES) {
+		loop_soon(h->loop, &h->doors->run);
+	} else {			/* the library has closed it */
+		free(h->arriving);
+		h->arriving = NULL;
+	}
+	return true;
 }
 
 /* ---- the library's turn ---- */
@@ -352,6 +551,7 @@ request_set_answer(struct http_request *r, int status, const char *type, struct 
 	if (r->response == NULL)
 		return;
 	r->status = status;
+	r->answer_len = body.len;
 	if (r->door->httpd->conf.server != NULL)
 		MHD_add_response_header(r->response, MHD_HTTP_HEADER_SERVER,
 		    r->door->httpd->conf.server);
@@ -376,16 +576,25 @@ request_leave(struct http_request *r)
 void
 http_reply_header(struct http_request *r, const char *name, const char *value)
 {
+	size_t octets = strlen(name) + strlen(value) + 4;	/* ": " and CRLF */
 	struct reply_header *h;
 
-	if (name[strcspn(name, "\r\n")] != '\0' || value[strcspn(value, "\r\n")] != '\0')
+	if (name[strcspn(name, "\r\n")] != '\0' || value[strcspn(value, "\r\n")] != '\0' ||
+	    octets > r->reply_room)
 		return;
+	r->reply_room -= octets;
 	h = http_alloc(r, sizeof *h);
 	if (h == NULL || (h->name = request_copy(r, name)) == NULL ||
 	    (h->value = request_copy(r, value)) == NULL)
 		return;
 	*r->headers_end = h;
 	r->headers_end = &h->next;
+}
+
+size_t
+http_reply_room(const struct http_request *r)
+{
+	return r->reply_room;
 }
 
 void
@@ -423,91 +632,134 @@ request_send(struct http_request *r)
 		MHD_destroy_response(r->response);
 	r->response = NULL;
 	r->state = REQUEST_SENT;
+	request_enter(r, VISIT_SENDING, r->answer_len);
 	return done;
 }
 
 /* ---- questions ---- */
 
-struct framing {
-	unsigned	 lengths, encodings;
-	bool		 chunked, expects;
-	bool		 huge;			/* a length that no body may have */
-	size_t		 length;
+/* A header as the library left it: names and values lie where they came, each ended by the NULs that
+ * took the place of colon and line end. So what lies between them tells of NULs that were sent and of
+ * folded lines, which the library has joined (to the name, of all things). */
+struct header {
+	const char	*next;			/* where the next name is to be, or one octet on */
+	bool		 odd;
+	unsigned	 fields;
+	int		 status;
+	struct http_frame frame;
+	struct err	*err;
 };
 
-static enum MHD_Result
-framing_header(void *arg, enum MHD_ValueKind kind, const char *name, const char *value)
+static void
+header_begin(struct header *h, const struct http_request *r, const char *method, const char *version)
 {
-	struct framing *f = arg;
-	char *end;
+	const char *at = method + strlen(method) + 1;
+
+	while (at < r->uri && *at == ' ')
+		at++;
+	h->odd = at != r->uri || r->uri_end + 1 != version;
+	h->next = version + strlen(version) + 1;
+}
+
+static enum MHD_Result
+header_field(void *arg, enum MHD_ValueKind kind, const char *name, size_t name_len,
+    const char *value, size_t value_len)
+{
+	struct header *h = arg;
+	struct text n = { name, name_len }, v = { value, value_len };
 
 	(void)kind;
-	switch (name[0] | 0x20) {
-	case 'c':
-		if (strcasecmp(name, MHD_HTTP_HEADER_CONTENT_LENGTH) != 0)
-			break;
-		f->lengths++;
-		errno = 0;
-		f->length = strtoull(value, &end, 10);	/* the library checked the digits */
-		f->huge = errno != 0;
-		break;
-	case 't':
-		if (strcasecmp(name, MHD_HTTP_HEADER_TRANSFER_ENCODING) != 0)
-			break;
-		f->encodings++;
-		f->chunked = strcasecmp(value, "chunked") == 0;
-		break;
-	case 'e':
-		f->expects |= strcasecmp(name, MHD_HTTP_HEADER_EXPECT) == 0;
-		break;
-	}
+	h->fields++;
+	h->odd |= (name != h->next && (*h->next != '\0' || name != h->next + 1)) ||
+	    (uintptr_t)value <= (uintptr_t)name;
+	h->next = value + value_len + 1;
+	if (h->status == 0)
+		h->status = http_field_fault(n, v, h->err);
+	http_frame_field(&h->frame, n, v);
 	return MHD_YES;
 }
 
-static struct refusal {
-	int		 status;
-	const char	*text;
-} const refusals[] = {
-	{ MHD_HTTP_BAD_REQUEST, "More than one Content-Length.\n" },
-	{ MHD_HTTP_BAD_REQUEST, "Content-Length and Transfer-Encoding together.\n" },
-	{ MHD_HTTP_NOT_IMPLEMENTED, "This Transfer-Encoding is not known here.\n" },
-	{ MHD_HTTP_CONTENT_TOO_LARGE, "The body is too long.\n" },
-	{ MHD_HTTP_SERVICE_UNAVAILABLE, "Stopping, please try again later.\n" },
-};
-enum { TWO_LENGTHS, LENGTH_AND_ENCODING, STRANGE_ENCODING, TOO_LONG, STOPPING };
-
-static void
-request_refuse(struct http_request *r, const struct refusal *why)
+/* Behind the last field: the rest of its line's end, and the empty line. */
+static bool
+header_ends_well(const struct header *h, const char *method, size_t octets)
 {
-	http_reply_header(r, MHD_HTTP_HEADER_CONNECTION, "close");
-	if (why->status == MHD_HTTP_SERVICE_UNAVAILABLE)
-		http_reply_header(r, MHD_HTTP_HEADER_RETRY_AFTER, "5");
-	request_set_answer(r, why->status, "text/plain", text_of(why->text));
+	uintptr_t left = (uintptr_t)method + octets - (uintptr_t)h->next;
+
+	return !h->odd && left >= 1 && left <= 3;
 }
 
-static const struct refusal *
-request_fault(const struct http_request *r, const struct framing *f)
+static int
+refuse(struct err *err, int status, enum err_code code, const char *text)
+{
+	err_set(err, code, "%s", text);
+	return status;
+}
+
+/* 0, or the status with which the request is refused. */
+static int
+request_fault(struct http_request *r, const char *version, struct header *header, struct err *err)
 {
 	const struct httpd *h = r->door->httpd;
+	size_t octets = MHD_get_connection_info(r->connection,
+	    MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE)->header_size;
+	struct text target = text_of(r->target);
+	int status;
 
-	if (f->lengths > 1)
-		return &refusals[TWO_LENGTHS];
-	if (f->lengths == 1 && f->encodings > 0)
-		return &refusals[LENGTH_AND_ENCODING];
-	if (f->encodings > 1 || (f->encodings == 1 && !f->chunked))
-		return &refusals[STRANGE_ENCODING];
-	if (f->huge || f->length > h->conf.body_most)
-		return &refusals[TOO_LONG];
-	return h->refusing ? &refusals[STOPPING] : NULL;
+	header_begin(header, r, r->method.at, version);
+	MHD_get_connection_values_n(r->connection, MHD_HEADER_KIND, header_field, header);
+	r->reply_room = http_head_leaves(octets, header->fields, target);
+	if (h->layout_known && !header_ends_well(header, r->method.at, octets))
+		return refuse(err, MHD_HTTP_BAD_REQUEST, ERR_SYNTAX, "a NUL or a folded line: write each "
+		    "field in one line");
+	if (header->status != 0)
+		return header->status;
+	if ((status = http_target_fault(target, err)) != 0)
+		return status;
+	if ((status = http_frame_fault(&header->frame, strcmp(version, "HTTP/1.0") != 0, err)) != 0)
+		return status;
+	return http_head_fault(octets, header->fields, target, err);
 }
 
-/* Whole: to the handler. What it leaves open is suspended. */
+/* What is only said when the frame is known: the client is heard to the end of its body. */
+static int
+request_untimely(const struct httpd *h, const struct http_frame *f, struct err *err)
+{
+	if (f->length > h->conf.body_most) {
+		err_set(err, ERR_LIMIT, "the body is too long: at most %zu octets", h->conf.body_most);
+		return MHD_HTTP_CONTENT_TOO_LARGE;
+	}
+	return h->refusing ? refuse(err, MHD_HTTP_SERVICE_UNAVAILABLE, ERR_BUSY,
+	    "stopping, please try again later") : 0;
+}
+
+static void
+request_refuse(struct http_request *r, int status, struct err *err)
+{
+	char text[sizeof err->text + 80];
+	size_t n;
+
+	if (status == MHD_HTTP_SERVICE_UNAVAILABLE)
+		http_reply_header(r, MHD_HTTP_HEADER_RETRY_AFTER, "5");
+	else if (err->source == NULL && status != MHD_HTTP_CONTENT_TOO_LARGE)
+		err->source = "header";
+	http_reply_header(r, MHD_HTTP_HEADER_CONNECTION, "close");
+	n = strlen(err_print(err, text, sizeof text - 1));
+	http_log_refused(r->door->httpd->conf.name, http_client(r), status, text);
+	text[n++] = '\n';
+	request_set_answer(r, status, "text/plain", (struct text){ text, n });
+}
+
+/* Whole: to the handler. What it leaves open is suspended. Who was told that we do not wait any more
+ * must not be served after all. */
 static enum MHD_Result
 request_give(struct http_request *r)
 {
 	struct httpd *h = r->door->httpd;
 
+	if (r->visit->phase >= VISIT_TOLD)
+		return MHD_NO;
 	r->state = REQUEST_OPEN;
+	request_enter(r, VISIT_BUSY, 0);
 	waiting_add(r);
 	r->in_handler = true;
 	h->fn(h->arg, r);
@@ -524,30 +776,34 @@ request_give(struct http_request *r)
  * To answer already now makes the library close the connection, so the others wait for
  * its last call, even without a body. */
 static enum MHD_Result
-request_begin(struct http_request *r, struct MHD_Connection *connection, const char *method)
+request_begin(struct http_request *r, struct MHD_Connection *connection, const char *method,
+    const char *version)
 {
-	struct framing f = { 0 };
-	const struct refusal *fault;
-	bool body, drain;
+	struct err err = { 0 };
+	struct header header = { .err = &err };
+	const struct http_frame *f = &header.frame;
+	int status;
 
 	r->connection = connection;
 	r->method = text_of(method);
-	MHD_get_connection_values(connection, MHD_HEADER_KIND, framing_header, &f);
-	body = f.length > 0 || f.encodings > 0;
-	fault = request_fault(r, &f);
-	if (fault != NULL) {
-		drain = body && !f.expects && !f.huge && f.length <= HTTPD_DRAIN_MOST &&
-		    (fault == &refusals[TOO_LONG] || fault == &refusals[STOPPING]);
-		request_refuse(r, fault);
-		if (!drain)
+	request_enter(r, VISIT_BODY, 0);
+	status = request_fault(r, version, &header, &err);
+	if (status != 0) {
+		request_refuse(r, status, &err);
+		return request_send(r);
+	}
+	status = request_untimely(r->door->httpd, f, &err);
+	if (status != 0) {
+		request_refuse(r, status, &err);
+		if ((f->length == 0 && f->encodings == 0) || f->expects || f->length > HTTPD_DRAIN_MOST)
 			return request_send(r);
 		r->state = REQUEST_REFUSED;
 		return MHD_YES;
 	}
-	r->has_body = f.length > 0;
-	if (f.length > 0 && f.length <= HTTPD_BLOCK / 2) {
-		r->body = http_alloc(r, f.length);
-		r->body_room = r->body != NULL ? f.length : 0;
+	r->has_body = f->length > 0;
+	if (f->length > 0 && f->length <= HTTPD_BLOCK / 2) {
+		r->body = http_alloc(r, f->length);
+		r->body_room = r->body != NULL ? f->length : 0;
 	}
 	r->state = REQUEST_BODY;
 	return MHD_YES;
@@ -575,10 +831,15 @@ request_body_grow(struct http_request *r, size_t need)
 static enum MHD_Result
 request_body(struct http_request *r, const char *data, size_t n)
 {
+	size_t most = r->door->httpd->conf.body_most;
+	struct err err = { 0 };
+
 	r->has_body = true;
-	if (n > r->door->httpd->conf.body_most - r->body_len) {	/* only chunks get so far */
+	r->visit->octets += n;
+	if (n > most - r->body_len) {		/* only chunks get so far */
 		r->drained = r->body_len + n;
-		request_refuse(r, &refusals[TOO_LONG]);
+		err_set(&err, ERR_LIMIT, "the body is too long: at most %zu octets", most);
+		request_refuse(r, MHD_HTTP_CONTENT_TOO_LARGE, &err);
 		r->state = REQUEST_REFUSED;
 		return MHD_YES;
 	}
@@ -601,17 +862,17 @@ door_asked(void *arg, struct MHD_Connection *connection, const char *url, const 
 
 	(void)arg;
 	(void)url;
-	(void)version;
 	if (r == NULL)			/* no memory when the request line came */
 		return MHD_NO;
 	*n = 0;
 	switch (r->state) {
 	case REQUEST_HEAD:
-		return request_begin(r, connection, method);
+		return request_begin(r, connection, method, version);
 	case REQUEST_BODY:
 		return got > 0 ? request_body(r, data, got) : request_give(r);
 	case REQUEST_REFUSED:
 		r->drained += got;
+		r->visit->octets += got;
 		if (got > 0)
 			return r->drained <= HTTPD_DRAIN_MOST ? MHD_YES : MHD_NO;
 		r->state = REQUEST_ANSWERED;
@@ -653,17 +914,22 @@ door_uri(void *arg, const char *uri, struct MHD_Connection *connection)
 {
 	struct http_request *r = request_new(arg);
 	struct text rest;
-	const char *copy;
 
-	(void)connection;
 	if (r == NULL)
 		return NULL;
-	copy = request_copy(r, uri);
-	if (copy == NULL) {
+	r->visit = MHD_get_connection_info(connection,
+	    MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+	r->target = request_copy(r, uri);
+	if (r->target == NULL) {
 		request_free(r);
 		return NULL;
 	}
-	rest = uri_without_host(text_of(copy));
+	request_enter(r, VISIT_HEAD, 0);
+	r->uri = uri;
+	r->uri_end = uri + strlen(uri);
+	if (http_head_leaves(strlen(uri), 0, text_of(uri)) < HTTP_REPLY_LEAST)
+		visit_end(r->visit);	/* the library would hang; first requests have heard why */
+	rest = uri_without_host(text_of(r->target));
 	text_cut(&rest, '?', &r->path);
 	r->query = rest;
 	return r;
@@ -682,6 +948,9 @@ door_completed(void *arg, struct MHD_Connection *connection, void **request,
 	if (r == NULL)
 		return;
 	*request = NULL;
+	request_enter(r, VISIT_IDLE, 0);
+	if (r->door->httpd->visit_count >= r->door->httpd->conf.connections)
+		loop_soon(r->door->httpd->loop, &r->door->httpd->room);
 	if (r->state == REQUEST_OPEN)
 		waiting_remove(r);
 	request_free(r);
@@ -796,7 +1065,7 @@ pem_free(char *pem)
 }
 
 static struct MHD_Daemon *
-door_start(struct door *d, int fd, const char *cert, const char *key)
+door_start(struct door *d, const char *cert, const char *key)
 {
 	struct httpd *h = d->httpd;
 	const struct httpd_conf *c = &h->conf;
@@ -813,26 +1082,24 @@ door_start(struct door *d, int fd, const char *cert, const char *key)
 	h->said[0] = '\0';
 	h->starting = true;
 	daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
-	    (cert != NULL ? MHD_USE_TLS : 0), 0, NULL, NULL, door_asked, d,
+	    MHD_USE_NO_LISTEN_SOCKET | (cert != NULL ? MHD_USE_TLS : 0), 0, NULL, NULL, door_asked, d,
 	    MHD_OPTION_EXTERNAL_LOGGER, door_said, h,
-	    MHD_OPTION_LISTEN_SOCKET, fd,
 	    MHD_OPTION_CONNECTION_LIMIT, c->connections,
 	    MHD_OPTION_CONNECTION_TIMEOUT, c->idle_s,
-	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTPD_POOL,
-	    MHD_OPTION_STRICT_FOR_CLIENT, 1,
+	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTP_POOL,
 	    MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,
 	    MHD_OPTION_URI_LOG_CALLBACK, door_uri, d,
 	    MHD_OPTION_UNESCAPE_CALLBACK, door_leave_escaped, NULL,
 	    MHD_OPTION_NOTIFY_COMPLETED, door_completed, NULL,
+	    MHD_OPTION_NOTIFY_CONNECTION, door_visited, d,
 	    MHD_OPTION_ARRAY, tls,
 	    MHD_OPTION_END);
 	h->starting = false;
 	return daemon;
 }
 
-/* A daemon of the library on `fd`, which it owns from then on; NULL leaves fd to the caller. */
 static struct door *
-door_new(struct httpd *h, int fd, struct err *err)
+door_new(struct httpd *h, struct err *err)
 {
 	const struct httpd_conf *c = &h->conf;
 	struct door *d = calloc(1, sizeof *d);
@@ -846,7 +1113,7 @@ door_new(struct httpd *h, int fd, struct err *err)
 	d->run = (struct soon){ .run = door_soon, .arg = d };
 	if (c->cert_file == NULL || ((cert = pem_read(c->cert_file, err)) != NULL &&
 	    (key = pem_read(c->key_file, err)) != NULL)) {
-		d->daemon = door_start(d, fd, cert, key);
+		d->daemon = door_start(d, cert, key);
 		if (d->daemon == NULL)
 			err_set(err, cert != NULL ? ERR_CONFIG : ERR_SYSTEM,
 			    "%s port %u does not open%s%s%s%s%s: %s", c->name, c->port,
@@ -870,52 +1137,6 @@ door_new(struct httpd *h, int fd, struct err *err)
 	return d;
 }
 
-static int
-listen_on(const struct addrinfo *a)
-{
-	int fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	int on = 1, off = 0, saved;
-
-	if (fd == -1)
-		return -1;
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-	if (a->ai_family == AF_INET6)
-		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
-	if (bind(fd, a->ai_addr, a->ai_addrlen) == 0 && listen(fd, HTTPD_BACKLOG) == 0)
-		return fd;
-	saved = errno;
-	close(fd);
-	errno = saved;
-	return -1;
-}
-
-/* Without an interface: IPv6 and IPv4 on one socket, or IPv4 where the kernel has no IPv6. */
-static int
-httpd_listen(const struct httpd_conf *c, struct err *err)
-{
-	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
-	    .ai_flags = AI_PASSIVE | AI_NUMERICSERV };
-	const char *const hosts[] = { c->interface != NULL ? c->interface : "::", "0.0.0.0" };
-	struct addrinfo *found;
-	char port[16];
-	int fd = -1, why;
-
-	snprintf(port, sizeof port, "%u", c->port);
-	for (int i = 0; i < (c->interface != NULL ? 1 : 2) && fd == -1; i++) {
-		if (i > 0 && errno == EADDRINUSE)
-			break;		/* IPv4 alone would work, and hide the clash */
-		why = getaddrinfo(hosts[i], port, &hints, &found);
-		if (why != 0)
-			return err_set(err, ERR_CONFIG, "%s interface %s: %s", c->name, hosts[i],
-			    gai_strerror(why));
-		fd = listen_on(found);
-		freeaddrinfo(found);
-	}
-	if (fd == -1)
-		return err_errno(err, "%s port %u", c->name, c->port);
-	return fd;
-}
-
 static char *
 copy_or_null(const char *s)
 {
@@ -931,6 +1152,8 @@ httpd_copy_conf(struct httpd *h, const struct httpd_conf *c)
 	h->conf.cert_file = copy_or_null(c->cert_file);
 	h->conf.key_file = copy_or_null(c->key_file);
 	h->conf.server = copy_or_null(c->server);
+	if (h->conf.slow_ms == 0)
+		h->conf.slow_ms = SLOW_MS;
 }
 
 static void
@@ -942,8 +1165,9 @@ httpd_free(struct httpd *h)
 		h->blocks = b->next;
 		free(b);
 	}
-	if (h->fd != -1)
-		close(h->fd);
+	http_gate_close(&h->gate);
+	timer_free(&h->sweep);
+	loop_not_soon(h->loop, &h->room);
 	timer_free(&h->deadline);
 	free((void *)(uintptr_t)h->conf.name);
 	free((void *)(uintptr_t)h->conf.interface);
@@ -953,19 +1177,16 @@ httpd_free(struct httpd *h)
 	free(h);
 }
 
-/* Each daemon has a descriptor of its own for the one socket: it closes it when it stops. */
 static int
-httpd_add_door(struct httpd *h, struct err *err)
+httpd_open_gate(struct httpd *h, struct err *err)
 {
-	int fd = fcntl(h->fd, F_DUPFD_CLOEXEC, 0);
+	const struct httpd_conf *c = &h->conf;
+	const struct http_gate_conf conf = { .name = c->name, .interface = c->interface,
+	    .port = c->port, .tls = c->cert_file != NULL, .waiting_most = c->connections,
+	    .head_ms = c->slow_ms, .server = c->server };
 
-	if (fd == -1)
-		return err_errno(err, "%s port %u", h->conf.name, h->conf.port);
-	if (door_new(h, fd, err) == NULL) {
-		close(fd);
-		return -1;
-	}
-	return 0;
+	h->gate = http_gate_open(h->loop, &conf, httpd_take, h, err);
+	return h->gate != NULL ? 0 : -1;
 }
 
 struct httpd *
@@ -981,17 +1202,19 @@ httpd_open(struct loop *loop, const struct httpd_conf *conf, httpd_request_fn *f
 	h->loop = loop;
 	h->fn = fn;
 	h->arg = arg;
-	h->fd = -1;
+	h->room = (struct soon){ .run = visits_room, .arg = h };
+	h->layout_known = strcmp(MHD_get_version(), "0.9.75") == 0;
 	httpd_copy_conf(h, conf);
 	h->deadline = timer_new(loop, deadline_due, h);
+	h->sweep = timer_new(loop, visits_sweep, h);
 	if ((conf->cert_file == NULL) != (conf->key_file == NULL))
 		err_set(err, ERR_CONFIG, "%s: a certificate needs its key and a key its "
 		    "certificate", conf->name);
-	else if (h->conf.name == NULL || h->deadline == NULL)
+	else if (h->conf.name == NULL || h->deadline == NULL || h->sweep == NULL)
 		err_set(err, ERR_SYSTEM, "%s: no memory", conf->name);
-	else if ((h->fd = httpd_listen(&h->conf, err)) != -1) {
+	else if (httpd_open_gate(h, err) == 0) {
 		h->conf.port = httpd_port(h);
-		if (httpd_add_door(h, err) == 0)
+		if (door_new(h, err) != NULL)
 			return h;
 	}
 	httpd_free(h);
@@ -1001,16 +1224,7 @@ httpd_open(struct loop *loop, const struct httpd_conf *conf, httpd_request_fn *f
 unsigned
 httpd_port(const struct httpd *h)
 {
-	union {
-		struct sockaddr		any;
-		struct sockaddr_in	in;
-		struct sockaddr_in6	in6;
-	} a = { 0 };
-	socklen_t len = sizeof a;
-
-	if (getsockname(h->fd, &a.any, &len) == -1)
-		return 0;
-	return ntohs(a.any.sa_family == AF_INET6 ? a.in6.sin6_port : a.in.sin_port);
+	return http_gate_port(h->gate);
 }
 
 /* Bad files leave everything as it was. */
@@ -1018,15 +1232,11 @@ int
 httpd_reload(struct httpd *h, struct err *err)
 {
 	struct door *former = h->doors;
-	int fd;
 
 	if (h->conf.cert_file == NULL)
 		return 0;
-	if (httpd_add_door(h, err) == -1)
+	if (door_new(h, err) == NULL)
 		return -1;
-	fd = MHD_quiesce_daemon(former->daemon);
-	if (fd != -1)
-		close(fd);
 	former->quiet = true;
 	loop_soon(h->loop, &former->run);	/* gone at once when nobody is connected */
 	return 0;
@@ -1053,12 +1263,13 @@ httpd_close(struct httpd **hp)
 
 	if (h == NULL)
 		return;
+	http_gate_close(&h->gate);
 	h->refusing = true;
 	while (h->first != NULL) {
 		http_reply_header(h->first, MHD_HTTP_HEADER_CONNECTION, "close");
 		http_reply_header(h->first, MHD_HTTP_HEADER_RETRY_AFTER, "5");
 		http_reply(h->first, MHD_HTTP_SERVICE_UNAVAILABLE, "text/plain",
-		    text_of(refusals[STOPPING].text));
+		    TEXT("stopping, please try again later\n"));
 	}
 	for (d = h->doors; d != NULL; d = d->next)
 		for (int i = 0; i < HTTPD_CLOSING_RUNS; i++)

@@ -5,10 +5,11 @@
  * a request that was not answered when the handler returns is suspended, and
  * http_reply resumes it. All that were answered in one turn leave together.
  *
- * Refused here, before the handler: bodies over the bound (413), two Content-Lengths or
- * Content-Length with Transfer-Encoding (400), a missing Host in HTTP/1.1 (400), header
- * over the bound (431). A request that waits is told its deadline once; what happens then
- * is the handler's business (see architecture: withdraw, or wait for the commit).
+ * Refused here, before the handler: bodies over the bound (413), header over the bound (414, 431),
+ * whatever two parsers could read differently (400, 501; see http_head.h), and clients that
+ * are too slow. The text of a refusal names place and cure. A request that waits is told its deadline
+ * once; what happens then is the handler's business (see architecture: withdraw, or wait for
+ * the commit).
  *
  * Owns: a request lives from the handler's call until http_reply or http_drop.
  * Threads: the loop.
@@ -36,8 +37,11 @@ struct httpd_conf {
 	unsigned	 port;			/* 0: any, see httpd_port */
 	const char	*cert_file, *key_file;	/* both: HTTPS (GnuTLS); read again by httpd_reload */
 	size_t		 body_most;		/* octets */
-	unsigned	 connections;		/* at most */
+	unsigned	 connections;		/* at most; beyond, the longest idle one goes */
 	unsigned	 idle_s;		/* keep-alive */
+	/* For a whole header, and for a body or the reading of an answer, which get a millisecond an
+	 * octet besides; 0: 10 s. */
+	unsigned	 slow_ms;
 	unsigned	 deadline_ms;		/* of an answer; 0: none */
 	const char	*server;		/* Server: header */
 };
@@ -63,8 +67,11 @@ const struct sockaddr *http_client(const struct http_request *);
 /* Memory that lives as long as the request (zeroed); NULL without memory. */
 void		*http_alloc(struct http_request *, size_t);
 
-/* Adds a header to the answer to come; CR, LF and NUL in it drop it. */
+/* Adds a header to the answer to come; CR and LF in it drop it, and so does want of room: an answer
+ * that were too long could not be sent at all. A field takes its name, its value and 4 octets; there
+ * is room for 1,024 at least. */
 void		 http_reply_header(struct http_request *, const char *name, const char *value);
+size_t		 http_reply_room(const struct http_request *);
 /* Ends the request; the body is copied. `type`: Content-Type. */
 void		 http_reply(struct http_request *, int status, const char *type, struct text body);
 /* Closes the connection without an answer. */

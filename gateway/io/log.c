@@ -163,15 +163,32 @@ is_plain(unsigned char c)
 	return c > 0x20 && c != '"' && c != '\\' && c != 0x7F;
 }
 
+/* UTF-8 without the control characters C1. What is not has its octets >= 0x80 escaped. */
+static bool
+is_readable(struct text v)
+{
+	size_t i = 0;
+
+	while (i < v.len && (unsigned char)v.at[i] < 0x80)
+		i++;
+	if (i == v.len)
+		return true;
+	for (; i + 1 < v.len; i++)
+		if ((unsigned char)v.at[i] == 0xC2 && (unsigned char)v.at[i + 1] < 0xA0)
+			return false;
+	return text_utf8_bad(v) == -1;
+}
+
 /* A value that could be mistaken for more than one word is quoted. */
 static void
 log_value(struct line *l, struct text v)
 {
+	bool readable = is_readable(v);
 	size_t plain = 0;
 
 	while (plain < v.len && is_plain((unsigned char)v.at[plain]))
 		plain++;
-	if (plain == v.len && v.len > 0) {
+	if (plain == v.len && v.len > 0 && readable) {
 		line_bytes(l, v.at, v.len);
 		return;
 	}
@@ -179,7 +196,7 @@ log_value(struct line *l, struct text v)
 	for (size_t i = 0; i < v.len && l->at < l->end; i++) {
 		unsigned char c = (unsigned char)v.at[i];
 
-		if (is_plain(c) || c == ' ')
+		if ((is_plain(c) && (readable || c < 0x80)) || c == ' ')
 			*l->at++ = (char)c;
 		else
 			line_escaped(l, c);
@@ -327,8 +344,10 @@ log_event(const char *event, const char *push_id, const struct log_field *fields
 static void
 line_text(struct line *l, const char *s)
 {
+	bool readable = is_readable(text_of(s));
+
 	for (; *s != '\0' && l->at < l->end; s++)
-		if (is_control((unsigned char)*s))
+		if (is_control((unsigned char)*s) || (!readable && (unsigned char)*s >= 0x80))
 			line_escaped(l, (unsigned char)*s);
 		else
 			*l->at++ = *s;

@@ -272,6 +272,9 @@ encode_sign(struct job *j, struct err *err)
 		    stderr);
 	if (s->odd_imsi)
 		fputs("warning: the IMSI has not 15 digits: some handsets compute another key\n", stderr);
+	if (s->odd_country)
+		fputs("warning: the IMSI begins with no mobile country code (001, 2xx to 7xx, 999)\n",
+		    stderr);
 	if (s->user_code[0] != '\0')
 		fprintf(stderr, "the user types: %s\n", s->user_code);
 	return 0;

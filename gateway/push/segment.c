@@ -150,7 +150,8 @@ cut_pieces(const struct message *m, const struct segment_rules *r, struct piece 
 	struct text body = body_of(m), run;
 
 	*count = 0;
-	if (body.len > BODY_MOST)
+	if (body.len > BODY_MOST ||
+	    m->udh.len > (r->octets_most > 0 ? (size_t)r->octets_most : SEGMENT_OCTETS))
 		return -1;
 	if (m->concatenate)
 		return cut_run(coding, body, room, 0, pieces, count);

@@ -29,6 +29,9 @@ enum {
 	OUT_MOST = 8 * 1024 * 1024,
 	OUT_FULL = 256 * 1024,		/* receipts wait while so much of a line has not left */
 	AGAIN_MS = 1000,		/* a receipt that was not taken */
+	HELD_MOST = 1 << 20,		/* answers on one line; then it is told to wait */
+	RECEIPTS_MOST = 1 << 20,	/* of one account; then messages have none */
+	ACCOUNTS_MOST = 100,		/* whose receipts wait without a line */
 	GOODBYE_MS = 2000,
 	UDHI = 0x40
 };
@@ -46,6 +49,7 @@ struct answers {			/* first in, first out */
 
 struct receipts {
 	struct receipt	*first, **end;
+	size_t		 count;
 };
 
 struct account {
@@ -205,6 +209,7 @@ receipts_append(struct receipts *q, struct receipt *r)
 	r->next = NULL;
 	*q->end = r;
 	q->end = &r->next;
+	q->count++;
 }
 
 static struct receipt *
@@ -215,6 +220,7 @@ receipts_take(struct receipts *q)
 	q->first = r->next;
 	if (q->first == NULL)
 		q->end = &q->first;
+	q->count--;
 	return r;
 }
 
@@ -313,7 +319,7 @@ receipt_new(struct line *l, const struct smpp_pdu *pdu, uint64_t id)
 
 	if (!rc->wanted || !receipt_asked(pdu->registered_delivery, state))
 		return;
-	for (int i = 0; i < (rc->twice ? 2 : 1); i++) {
+	for (int i = 0; i < (rc->twice ? 2 : 1) && l->account->waiting.count < RECEIPTS_MOST; i++) {
 		struct receipt *r = calloc(1, sizeof *r);
 
 		if (r == NULL)
@@ -340,7 +346,7 @@ receipt_new(struct line *l, const struct smpp_pdu *pdu, uint64_t id)
 static void
 flights_back(struct line *l)
 {
-	struct receipts back = { NULL, &back.first };
+	struct receipts back = { NULL, &back.first, 0 };
 
 	for (uint32_t s = l->oldest; s != l->sequence + 1; s++) {
 		struct receipt **r = &l->flights[s % FLIGHTS];
@@ -357,6 +363,7 @@ flights_back(struct line *l)
 	if (l->account->again.first == NULL)
 		l->account->again.end = back.end;
 	l->account->again.first = back.first;
+	l->account->again.count += back.count;
 	l->oldest = l->sequence + 1;
 	loop_soon(l->centre->loop, &l->centre->pump);
 }
@@ -444,6 +451,10 @@ on_submit(struct line *l, const struct smpp_pdu *pdu, struct text octets)
 		line_answer(l, pdu->command, SMPP_BAD_BIND_STATE, pdu->sequence, (struct text){ NULL, 0 });
 		return;
 	}
+	if (l->held.count >= HELD_MOST) {
+		line_answer(l, pdu->command, SMPP_QUEUE_FULL, pdu->sequence, (struct text){ NULL, 0 });
+		return;
+	}
 	l->submits++;
 	tally_submit(t, now, octets.len);
 	switch (trouble_submit(c->conf.trouble, pdu->destination, l->submits, now, &a.status)) {
@@ -473,14 +484,43 @@ on_submit(struct line *l, const struct smpp_pdu *pdu, struct text octets)
  * Sessions
  */
 
+static bool
+account_has_line(const struct centre *c, const struct account *a)
+{
+	for (const struct line *l = c->lines; l != NULL; l = l->next)
+		if (l->account == a)
+			return true;
+	return false;
+}
+
+static void
+account_free(struct centre *c, struct account *a)
+{
+	struct account **at = &c->accounts;
+
+	while (*at != a)
+		at = &(*at)->next;
+	*at = a->next;
+	receipts_free(&a->waiting);
+	receipts_free(&a->again);
+	free(a);
+}
+
+/* The newest stands first; the oldest that nobody is bound under makes room, with its receipts. */
 static struct account *
 account_of(struct centre *c, struct text system_id)
 {
-	struct account *a;
+	struct account *a, *oldest = NULL;
+	unsigned n = 0;
 
-	for (a = c->accounts; a != NULL; a = a->next)
+	for (a = c->accounts; a != NULL; a = a->next) {
 		if (text_is(system_id, a->system_id))
 			return a;
+		if (++n >= ACCOUNTS_MOST && !account_has_line(c, a))
+			oldest = a;
+	}
+	if (oldest != NULL)
+		account_free(c, oldest);
 	a = calloc(1, sizeof *a);
 	if (a == NULL || system_id.len >= sizeof a->system_id) {
 		free(a);
@@ -600,6 +640,14 @@ take_pdu(struct line *l, struct text octets)
  * Lines
  */
 
+/* Whoever binds under a name of its own each time leaves nothing behind. */
+static void
+account_leave(struct centre *c, struct account *a)
+{
+	if (!account_has_line(c, a) && a->waiting.first == NULL && a->again.first == NULL)
+		account_free(c, a);
+}
+
 static void
 line_free(struct line *l)
 {
@@ -608,6 +656,8 @@ line_free(struct line *l)
 	while (*at != l)
 		at = &(*at)->next;
 	*at = l->next;
+	if (l->account != NULL)
+		account_leave(l->centre, l->account);
 	stream_free(&l->stream);
 	timer_free(&l->timer);
 	buf_free(&l->out);
@@ -743,14 +793,8 @@ centre_free(struct centre **cp)
 			flights_back(l);
 		line_free(l);
 	}
-	while (c->accounts != NULL) {
-		struct account *a = c->accounts;
-
-		c->accounts = a->next;
-		receipts_free(&a->waiting);
-		receipts_free(&a->again);
-		free(a);
-	}
+	while (c->accounts != NULL)
+		account_free(c, c->accounts);
 	loop_not_soon(c->loop, &c->pump);
 	timer_free(&c->timer);
 	free(c);

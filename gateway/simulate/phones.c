@@ -120,6 +120,16 @@ json_message(struct phones *p, const struct phones_segment *s, unsigned segments
 	line_out(p);
 }
 
+/* C0 and C1; a C1 has two octets in UTF-8. */
+static bool
+is_control(struct text line, size_t i)
+{
+	unsigned char c = (unsigned char)line.at[i];
+
+	return (c < 0x20 && c != '\t') || c == 0x7f ||
+	    (c == 0xc2 && i + 1 < line.len && (unsigned char)line.at[i + 1] < 0xa0);
+}
+
 /* Content with four blanks before each of its lines; control characters stay visible. */
 static void
 print_content(struct text content, struct buf *out)
@@ -133,7 +143,7 @@ print_content(struct text content, struct buf *out)
 		for (size_t i = 0; i < line.len; i++) {
 			unsigned char c = (unsigned char)line.at[i];
 
-			if ((c < 0x20 && c != '\t') || c == 0x7f)
+			if (is_control(line, i))
 				buf_printf(out, "\\x%02x", c);
 			else
 				buf_u8(out, c);
@@ -143,14 +153,26 @@ print_content(struct text content, struct buf *out)
 }
 
 static void
+print_addresses(const struct phones_segment *s, struct buf *out)
+{
+	text_show(s->to, out);
+	buf_str(out, " from ");
+	text_show(s->from, out);
+}
+
+static void
 print_message(struct phones *p, const struct phones_segment *s, unsigned segments,
     const struct judgement *v)
 {
 	struct buf *out = &p->line;
 
-	buf_printf(out, "%.*s from %.*s: %s", TEXT_ARGS(s->to), TEXT_ARGS(s->from), v->kind);
-	if (v->media[0] != '\0')
-		buf_printf(out, " (%s)", v->media);
+	print_addresses(s, out);
+	buf_printf(out, ": %s", v->kind);
+	if (v->media[0] != '\0') {
+		buf_str(out, " (");
+		text_show(text_of(v->media), out);
+		buf_u8(out, ')');
+	}
 	if (segments > 1)
 		buf_printf(out, ", %u segments", segments);
 	if (v->sec_given)
@@ -158,8 +180,9 @@ print_message(struct phones *p, const struct phones_segment *s, unsigned segment
 		    "unknown SEC");
 	if (v->mac_known && v->sec != SIGN_USERPINMAC)
 		buf_str(out, v->mac_ok ? ", MAC good" : ", MAC bad");
-	buf_printf(out, ": %s%s%s\n", verdict_texts[v->verdict], v->reason[0] != '\0' ? ": " : "",
-	    v->reason);
+	buf_printf(out, ": %s%s", verdict_texts[v->verdict], v->reason[0] != '\0' ? ": " : "");
+	text_show(text_of(v->reason), out);
+	buf_u8(out, '\n');
 	print_content(view(&v->content), out);
 	if (p->conf.hex) {
 		buf_str(out, "    pdu ");
@@ -190,8 +213,8 @@ show_segment(struct phones *p, const struct phones_segment *s)
 	if (!p->conf.hex || p->conf.quiet)
 		return;
 	if (!p->conf.json) {
-		buf_printf(&p->line, "%.*s from %.*s: a segment\n    pdu ", TEXT_ARGS(s->to),
-		    TEXT_ARGS(s->from));
+		print_addresses(s, &p->line);
+		buf_str(&p->line, ": a segment\n    pdu ");
 		buf_hex(&p->line, s->pdu.at, s->pdu.len, false);
 	} else {
 		json_head(&j, "segment", s);
@@ -267,8 +290,11 @@ phones_event(struct phones *p, const char *event, struct text system_id, struct 
 		json_close(&j, '}');
 		buf_u8(&p->line, '\n');
 	} else {
-		buf_printf(&p->line, "-- %s %.*s%s%.*s\n", event, TEXT_ARGS(system_id),
-		    detail.at != NULL ? ": " : "", TEXT_ARGS(detail));
+		buf_printf(&p->line, "-- %s ", event);
+		text_show(system_id, &p->line);
+		buf_str(&p->line, detail.at != NULL ? ": " : "");
+		text_show(detail, &p->line);
+		buf_u8(&p->line, '\n');
 	}
 	line_out(p);
 }
@@ -289,7 +315,11 @@ phones_callback(struct phones *p, struct text method, struct text target)
 		json_close(&j, '}');
 		buf_u8(&p->line, '\n');
 	} else {
-		buf_printf(&p->line, "-- callback %.*s %.*s\n", TEXT_ARGS(method), TEXT_ARGS(target));
+		buf_str(&p->line, "-- callback ");
+		text_show(method, &p->line);
+		buf_u8(&p->line, ' ');
+		text_show(target, &p->line);
+		buf_u8(&p->line, '\n');
 	}
 	line_out(p);
 }

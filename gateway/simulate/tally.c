@@ -16,7 +16,7 @@
 #include "base/json.h"
 #include "smsc/smpp_pdu.h"
 
-enum { KEY_OCTETS = 64, SEEN_FIRST = 4096 };
+enum { KEY_OCTETS = 64, SEEN_FIRST = 4096, WORDS_SHOWN = 1024 };
 
 void
 tally_submit(struct tally *t, mono_t now, size_t octets)
@@ -113,21 +113,36 @@ tally_record_open(struct tally *t, const char *path, struct err *err)
 	return 0;
 }
 
+/* One word, whatever a peer has put into it. */
+static void
+record_word(struct text t, struct buf *out)
+{
+	size_t start = out->len;
+
+	text_show(t, out);
+	for (size_t i = start; i < out->len; i++)
+		if (out->data[i] == ' ')
+			out->data[i] = '_';
+}
+
 void
 tally_record(struct tally *t, wall_t now_us, struct text system_id, struct text receiver,
     struct text user_data)
 {
-	uint8_t room[1024];
-	struct buf hex = buf_on(room, sizeof room);
+	uint8_t room[1024], shown[WORDS_SHOWN];
+	struct buf hex = buf_on(room, sizeof room), who = buf_on(shown, sizeof shown);
 
 	if (t->record == NULL)
 		return;
+	record_word(system_id, &who);
+	buf_u8(&who, ' ');
+	record_word(receiver, &who);
 	buf_hex(&hex, user_data.at, user_data.len < sizeof room / 2 ? user_data.len :
 	    sizeof room / 2, false);
 	if (hex.len == 0)
 		buf_u8(&hex, '-');
-	fprintf(t->record, "%" PRId64 " %.*s %.*s %.*s\n", now_us, TEXT_ARGS(system_id),
-	    TEXT_ARGS(receiver), (int)hex.len, (char *)room);
+	fprintf(t->record, "%" PRId64 " %.*s %.*s\n", now_us, (int)who.len, (char *)shown,
+	    (int)hex.len, (char *)room);
 }
 
 static double

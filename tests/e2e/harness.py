@@ -278,23 +278,59 @@ def request(port, method, path, body=None, headers=None, timeout=20):
         connection.close()
 
 
-def raw_request(port, octets, timeout=10):
-    """Octets as they are; returns what came back until the peer closed or was silent."""
+def exchange(port, octets, timeout=10):
+    """Octets as they are, and then all that comes until the peer closes. Failed if it does not."""
+    got = b""
     with socket.create_connection(("127.0.0.1", port), timeout) as s:
         s.settimeout(timeout)
-        s.sendall(octets)
-        got = b""
-        with contextlib.suppress(OSError):
-            while True:
-                piece = s.recv(65536)
-                if not piece:
-                    break
+        try:
+            s.sendall(octets)
+        except OSError:
+            pass            # it has heard enough; its answer may be there all the same
+        try:
+            while piece := s.recv(65536):
                 got += piece
-                head, _, body = got.partition(b"\r\n\r\n")
-                length = re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)
-                if length and len(body) >= int(length.group(1)):
-                    break
-        return got
+        except socket.timeout:
+            raise Failed(f"{octets[:80]!r}: neither answered nor closed within {timeout} s, got {got[:80]!r}")
+        except OSError:
+            pass
+    return got
+
+
+def statuses(octets):
+    """Of all answers in it."""
+    return [int(n) for n in re.findall(rb"HTTP/1\.1 (\d\d\d) ", octets)]
+
+
+# How often each hostile input is repeated where growth is watched.
+REPEATS = int(os.environ.get("KANTELE_REPEATS", "40"))
+
+
+@contextlib.contextmanager
+def plain_build():
+    """What measures time or memory takes the build without sanitizers."""
+    global KANTELE
+    kept, KANTELE = KANTELE, os.environ.get("KANTELE_PLAIN", KANTELE)
+    try:
+        yield
+    finally:
+        KANTELE = kept
+
+
+def rss(process):
+    """Resident memory of a child, in kB."""
+    text = open(f"/proc/{process.child.pid}/status").read()
+    return int(re.search(r"VmRSS:\s+(\d+)", text).group(1))
+
+
+def best_ms(run, tries=5):
+    """The shortest of several, since the machine is shared."""
+    best = float("inf")
+    for _ in range(tries):
+        started = time.monotonic()
+        run()
+        best = min(best, (time.monotonic() - started) * 1000)
+    return best
 
 
 class Callbacks:

@@ -182,6 +182,8 @@ static const struct {
 	{ "what XML cannot hold", quote_xml, TEXT("a\x01\0b\xEF\xBF\xBE"),
 	  "a\xEF\xBF\xBD\xEF\xBF\xBD" "b\xEF\xBF\xBD" },
 	{ "bad UTF-8", quote_xml, TEXT("\xC3\xA4\xE4<"), "\xC3\xA4\xEF\xBF\xBD&lt;" },
+	{ "nothing moves the cursor", text_show, TEXT("a\x1b[2J\n\0\x7f\xC2\x9B~ "),
+	  "a\\x1b[2J\\x0a\\x00\\x7f\\xc2\\x9b~ " },
 	{ "base64 of RFC 4648: f", base64_of, TEXT("f"), "Zg==" },
 	{ "base64 of RFC 4648: fo", base64_of, TEXT("fo"), "Zm8=" },
 	{ "base64 of RFC 4648: foobar", base64_of, TEXT("foobar"), "Zm9vYmFy" },

@@ -172,7 +172,7 @@ static const struct {
 	{ "unknown entity after an external DOCTYPE", TEXT("<!DOCTYPE a SYSTEM 's'>\n<a>&nbsp;</a>"),
 	  ERR_SYNTAX, 2, 4, "&nbsp;", NULL },
 	{ "unknown entity in a value after an external DOCTYPE: no silent loss",
-	  TEXT("<!DOCTYPE a SYSTEM 's'>\n<a k='12&pin;34'/>"), ERR_SYNTAX, 2, 9, "&pin;",
+	  TEXT("<!DOCTYPE a SYSTEM 's'>\n<a k='12&pin;34'/>"), ERR_SYNTAX, 2, 9, "write &amp;",
 	  "[a - s@1:1]" },
 	{ "entity declaration", TEXT("<!DOCTYPE a [\n<!ENTITY e 'x'>]><a>&e;</a>"), ERR_SYNTAX, 2, 1,
 	  "entity declarations are refused", NULL },
@@ -256,6 +256,92 @@ test_hints(void **state)
 		if ((got == NULL) != (hints[i].wanted == NULL) ||
 		    (got != NULL && strcmp(got, hints[i].wanted) != 0))
 			fail_msg("%s: %s", hints[i].name, got != NULL ? got : "none");
+	}
+}
+
+static const struct {
+	const char	*name;
+	struct text	 octets;
+} no_utf8[] = {
+	{ "a slash in two octets", TEXT("\xC0\xAF") },
+	{ "a slash in three", TEXT("\xE0\x80\xAF") },
+	{ "a slash in four", TEXT("\xF0\x80\x80\xAF") },
+	{ "a NUL in two", TEXT("\xC0\x80") },
+	{ "half of a pair", TEXT("\xED\xA0\x80") },
+	{ "behind the last character", TEXT("\xF4\x90\x80\x80") },
+	{ "five octets", TEXT("\xF8\x88\x80\x80\x80") },
+	{ "no beginning", TEXT("\x80") },
+	{ "no end", TEXT("\xC3") },
+	{ "no such octet", TEXT("\xFE") },
+	{ "nor this", TEXT("\xFF") },
+};
+
+/* Wherever it stands; the place is that of the octet. */
+static void
+test_octets_that_are_no_utf8(void **state)
+{
+	static const char *const places[][2] = {
+		{ "<a>", "</a>" }, { "<a k='", "'/>" }, { "<a ", "='v'/>" }, { "<a><b", "/></a>" },
+		{ "<!-- ", " --><a/>" }, { "<?pi ", "?><a/>" }, { "<!DOCTYPE a SYSTEM '", "'><a/>" },
+		{ "<a><![CDATA[", "]]></a>" }, { "<a/>\n<!-- ", "-->" }, { "", "<a/>" },
+	};
+
+	for (size_t i = 0; i < COUNT(no_utf8); i++)
+		for (size_t k = 0; k < COUNT(places); k++) {
+			struct buf b = buf_heap(200), heard = buf_heap(200);
+			struct err err = { 0 };
+
+			buf_str(&b, places[k][0]);
+			buf_bytes(&b, no_utf8[i].octets.at, no_utf8[i].octets.len);
+			buf_str(&b, places[k][1]);
+			if (xml_parse(*state, (struct text){ (char *)b.data, b.len }, NULL, &wide, &hear,
+			    &heard, &err) == 0 || err.code != ERR_SYNTAX || err.line == 0)
+				fail_msg("%s: %s...%s: %s", no_utf8[i].name, places[k][0], places[k][1],
+				    err.text);
+			buf_free(&b);
+			buf_free(&heard);
+		}
+}
+
+static void
+test_references_to_no_character(void **state)
+{
+	static const char *const none[] = { "&#0;", "&#x0;", "&#8;", "&#11;", "&#31;", "&#xD800;",
+	    "&#xDFFF;", "&#xFFFE;", "&#x110000;", "&#99999999999999999999;", "&#x;", "&#;", "&#-1;",
+	    "&#x41", "&;", "&&", "& " };
+
+	for (size_t i = 0; i < COUNT(none); i++)
+		for (int attribute = 0; attribute < 2; attribute++) {
+			struct buf heard = buf_heap(200);
+			struct err err = { 0 };
+			char xml[100];
+
+			snprintf(xml, sizeof xml, attribute ? "<a k='%s'/>" : "<a>%s</a>", none[i]);
+			if (xml_parse(*state, text_of(xml), NULL, &wide, &hear, &heard, &err) == 0 ||
+			    err.code != ERR_SYNTAX || err.line != 1 || err.column < 4)
+				fail_msg("%s: %u:%u %s", xml, err.line, err.column, err.text);
+			buf_free(&heard);
+		}
+}
+
+static void
+test_charsets_that_are_none(void **state)
+{
+	static char huge[5000];
+	const char *const none[] = { "no-such", "UTF-8//IGNORE", "UTF-8//TRANSLIT", "//", "/etc/passwd",
+	    "../../x", "UTF-8 ", "%s%n", "\xff", huge };
+
+	memset(huge, 'x', sizeof huge - 1);
+	for (size_t i = 0; i < COUNT(none); i++) {
+		struct buf heard = buf_heap(200);
+		struct err err = { 0 };
+
+		if (xml_parse(*state, TEXT("<a>\xE4</a>"), none[i], &wide, &hear, &heard, &err) == 0 ||
+		    err.code != ERR_SYNTAX)
+			fail_msg("%.40s: %s", none[i], err.text);
+		for (const char *c = err.text; *c != '\0'; c++)
+			assert_true((unsigned char)*c >= ' ');
+		buf_free(&heard);
 	}
 }
 
@@ -364,7 +450,9 @@ main(void)
 		cmocka_unit_test(test_good),
 		cmocka_unit_test(test_bad),
 		cmocka_unit_test(test_hints),
-		cmocka_unit_test(test_hints),
+		cmocka_unit_test(test_octets_that_are_no_utf8),
+		cmocka_unit_test(test_references_to_no_character),
+		cmocka_unit_test(test_charsets_that_are_none),
 		cmocka_unit_test(test_first_error_is_kept),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_long_line_is_linear),

@@ -138,6 +138,48 @@ test_limits(void **state)
 	}
 }
 
+/* Every beginning of a good document is refused with a place, and every octet of it may be
+ * another. */
+static void
+test_damage(void **state)
+{
+	static const char hostile[] = { '\0', '<', '>', '&', '"', '/', '\xff', '\x80', '\x1b', ']' };
+	static const char *const files[] = { "vectors/d1.xml", "w7.xml" };
+
+	(void)state;
+	for (size_t f = 0; f < 2; f++) {
+		struct text xml = file_text(files[f]);
+		char *copy = malloc(xml.len);
+		size_t end = xml.len;
+
+		assert_non_null(copy);
+		while (end > 0 && (xml.at[end - 1] == '\n' || xml.at[end - 1] == ' '))
+			end--;
+		for (size_t n = 0; n < end; n++) {
+			struct err err = { 0 };
+
+			memcpy(copy, xml.at, n);	/* as long as it is, for ASan */
+			if (document_parse(NULL, (struct text){ copy, n }, NULL, NULL, &err) != NULL ||
+			    err.code != ERR_SYNTAX)
+				fail_msg("%s: the first %zu octets: %s", files[f], n, err.text);
+		}
+		memcpy(copy, xml.at, xml.len);
+		for (size_t i = 0; i < end; i++)
+			for (size_t k = 0; k < sizeof hostile; k++) {
+				struct err err = { 0 };
+				struct document *d;
+
+				copy[i] = hostile[k];
+				d = document_parse(NULL, (struct text){ copy, xml.len }, NULL, NULL, &err);
+				if (d == NULL && (err.code == ERR_NONE || err.text[0] == '\0'))
+					fail_msg("%s: octet %zu: nothing is said", files[f], i);
+				document_free(&d);
+				copy[i] = xml.at[i];
+			}
+		free(copy);
+	}
+}
+
 static void
 test_tree_and_places(void **state)
 {
@@ -464,6 +506,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_damage),
 		cmocka_unit_test(test_tree_and_places),
 		cmocka_unit_test(test_odd_spelling_is_told),
 		cmocka_unit_test(test_words_for_xml_readers_go),

@@ -219,6 +219,102 @@ test_odd_secrets_are_taken(void **state)
 	}
 }
 
+/* Of every length: 6 to 15 digits, and nothing else. */
+static void
+test_lengths(void **state)
+{
+	static const char digits[] = "310260123456789012345678901234567890";
+	char given[40];
+
+	(void)state;
+	for (size_t n = 0; n < sizeof digits; n++) {
+		struct sign_secrets imsi, pin;
+		struct signature s;
+		struct err err = { 0 };
+
+		snprintf(given, sizeof given, "%.*s", (int)n, digits);
+		imsi = secrets_of(NULL, given, NULL);
+		pin = secrets_of(given, NULL, NULL);
+		if ((sign_body(SIGN_NETWPIN, &imsi, TEXT("x"), &s, &err) == 0) != (n >= 6 && n <= 15))
+			fail_msg("an IMSI of %zu digits: %s", n, err.text);
+		if (n >= 6 && n <= 15 && s.odd_imsi != (n != 15))
+			fail_msg("an IMSI of %zu digits: no warning", n);
+		err_clear(&err);
+		if ((sign_body(SIGN_USERPINMAC, &pin, TEXT("x"), &s, &err) == 0) != (n >= 1 && n <= 20))
+			fail_msg("a PIN of %zu digits: %s", n, err.text);
+		err_clear(&err);
+		if ((sign_body(SIGN_NETWPIN, &pin, TEXT("x"), &s, &err) == 0) != (n == 14 || n == 15))
+			fail_msg("a PIN of %zu digits for NETWPIN: %s", n, err.text);
+		secrets_done(&imsi);
+		secrets_done(&pin);
+	}
+}
+
+static void
+test_octets_of_an_imsi(void **state)
+{
+	char given[] = "310260123456789";
+
+	(void)state;
+	for (size_t at = 0; at < sizeof given - 1; at++) {
+		char good = given[at];
+
+		for (int c = 1; c < 256; c++) {
+			uint8_t room[8];
+			struct buf b = buf_on(room, sizeof room);
+
+			given[at] = (char)c;
+			if ((sign_pack_imsi(text_of(given), &b, NULL) == 0) != (c >= '0' && c <= '9'))
+				fail_msg("octet %02x at %zu", c, at);
+		}
+		given[at] = good;
+	}
+	assert_int_equal(sign_pack_imsi((struct text){ "31026\0" "123456789", 15 }, &(struct buf){ 0 },
+	    NULL), -1);
+}
+
+static void
+test_countries(void **state)
+{
+	(void)state;
+	for (int country = 0; country < 1000; country++) {
+		struct sign_secrets in;
+		struct signature s;
+		char imsi[24];
+
+		snprintf(imsi, sizeof imsi, "%03d260123456789", country);
+		in = secrets_of(NULL, imsi, NULL);
+		assert_int_equal(sign_body(SIGN_NETWPIN, &in, TEXT("x"), &s, NULL), 0);
+		if (s.odd_country != !((country >= 200 && country < 800) || country == 1 || country == 999))
+			fail_msg("%03d", country);
+		secrets_done(&in);
+	}
+}
+
+static void
+test_keys_too_long(void **state)
+{
+	static const size_t lengths[] = { 1, 64, 65, 128, 129, 4096 };
+	static char octets[4096];
+
+	(void)state;
+	memset(octets, 'a', sizeof octets);
+	for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++)
+		for (int which = 0; which < 3; which++) {
+			static const enum sign_method methods[] = { SIGN_USERPIN, SIGN_NETWPIN, SIGN_USERNETWPIN };
+			struct sign_secrets in = { 0 };
+			struct signature s;
+			struct err err = { 0 };
+
+			secret_set(which == 1 ? &in.key : &in.pin, (struct text){ octets, lengths[i] });
+			if ((sign_body(methods[which], &in, TEXT("x"), &s, &err) == 0) != (lengths[i] <= 128))
+				fail_msg("%zu octets: %s", lengths[i], err.text);
+			if (lengths[i] > 128)
+				assert_int_equal(err.code, ERR_LIMIT);
+			secrets_done(&in);
+		}
+}
+
 static void
 test_packed_imsi(void **state)
 {
@@ -252,7 +348,7 @@ static const struct {
 	{ "userpin", SIGN_USERPIN }, { "1", SIGN_USERPIN }, { "usernetwpin", SIGN_USERNETWPIN },
 	{ "UserPinMac", SIGN_USERPINMAC }, { "none", SIGN_NONE },
 	{ "", -1 }, { "0", -1 }, { "2", -1 }, { "3", -1 }, { "01", -1 }, { "userpin ", -1 },
-	{ "pin", -1 },
+	{ "pin", -1 }, { "\x1b[2J", -1 }, { "\xff\xfe", -1 }, { "n\xc3\xb6ne", -1 },
 };
 
 static void
@@ -267,6 +363,8 @@ test_names(void **state)
 		if (rc == -1 ? names[i].method != -1 || err.code != ERR_SYNTAX :
 		    (int)m != names[i].method)
 			fail_msg("\"%s\"", names[i].name);
+		for (const char *c = err.text; *c != '\0'; c++)
+			assert_in_range(*c, ' ', '~');
 	}
 	assert_string_equal(sign_method_name(SIGN_USERPIN), "USERPIN");
 }
@@ -310,6 +408,21 @@ test_verify_takes_either_case_and_nothing_else(void **state)
 	err_clear(&err);
 	assert_int_equal(sign_verify(SIGN_USERPIN, &in, body,
 	    TEXT("32154E8970D8D9CC3B3B3E466613874670D531zz"), &err), -1);
+	for (size_t n = 0; n < 90; n++) {	/* of every length but the right one, with blanks, with a NUL */
+		char mac[91];
+
+		memset(mac, '0', sizeof mac);
+		err_clear(&err);
+		assert_int_equal(sign_verify(SIGN_USERPIN, &in, body, (struct text){ mac, n }, &err),
+		    n == 40 ? 0 : -1);
+		for (size_t at = 0; n == 40 && at < n; at++)
+			for (size_t k = 0; k < 4; k++) {
+				mac[at] = " \0g-"[k];
+				assert_int_equal(sign_verify(SIGN_USERPIN, &in, body, (struct text){ mac, n },
+				    NULL), -1);
+				mac[at] = '0';
+			}
+	}
 	err_clear(&err);
 	assert_int_equal(sign_verify(SIGN_NONE, &in, body, (struct text){ NULL, 0 }, &err), -1);
 	err_clear(&err);
@@ -336,6 +449,10 @@ main(void)
 		cmocka_unit_test(test_wrong_keys_are_not_ours),
 		cmocka_unit_test(test_refused_with_a_reason),
 		cmocka_unit_test(test_odd_secrets_are_taken),
+		cmocka_unit_test(test_lengths),
+		cmocka_unit_test(test_octets_of_an_imsi),
+		cmocka_unit_test(test_countries),
+		cmocka_unit_test(test_keys_too_long),
 		cmocka_unit_test(test_packed_imsi),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_user_codes),

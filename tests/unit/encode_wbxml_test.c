@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -347,6 +348,21 @@ test_limits_of_encoding(void **state)
 	buf_free(&out);
 
 	err_clear(&err);
+	xml.len = 0;
+	buf_str(&xml, "<wap-provisioningdoc>");
+	for (int i = 0; i < 3000; i++)
+		buf_str(&xml, "<parm name='NAME' value='0123456789012345678901234567890123456789'/>");
+	buf_str(&xml, "</wap-provisioningdoc>");
+	out = buf_heap(WBXML_OCTETS);
+	assert_non_null(d = document_parse(NULL, (struct text){ (char *)xml.data, xml.len }, NULL,
+	    NULL, &err));
+	assert_int_equal(wbxml_encode(d, NULL, &out, &err), -1);
+	assert_int_equal(err.code, ERR_LIMIT);
+	assert_non_null(strstr(err.text, "65536 octets"));
+	document_free(&d);
+	buf_free(&out);
+
+	err_clear(&err);
 	out = buf_heap(40);		/* a caller's own bound */
 	assert_non_null(d = document_parse(NULL, text_of(NAP("<parm name='NAME' "
 	    "value='0123456789012345678901234567890123456789'/>")), NULL, NULL, &err));
@@ -381,6 +397,7 @@ static const struct {
 	  "value=\"\xc3\xa4\">///", 0 },
 	{ "text between tags is odd", H "45" "03616200" "01", "<wap-provisioningdoc>/", 1 },
 	{ "octets behind the end are odd", H "0500", "<wap-provisioningdoc>/", 1 },
+	{ "and so is another root", H "4501" "4501", "<wap-provisioningdoc>/", 1 },
 	{ "no charset is odd", "030b000005", "<wap-provisioningdoc>/", 1 },
 };
 
@@ -443,6 +460,33 @@ static const struct {
 	{ "extension tag", H "4540", 6, "tag 40" },
 	{ "processing instruction", H "4543", 6, "tag 43" },
 	{ "string without end", H "45c65501870706036162", 15, "no end" },
+	{ "value token on the other page", H "45" "c600015501" "87350685", 14, "value token 85 on page 1" },
+	{ "attribute token on the other page", H "45" "86000108", 9, "attribute token 08 on page 1" },
+	{ "root on page 1", H "0001" "45", 7, "tag 45 on page 1" },
+	{ "string of the table without an end", "030b6a026162" "45c65501" "87070683" "00" "01", 16,
+	  "outside" },
+	{ "literal without an end", "030b6a026162" "45" "0400", 10, "outside" },
+	{ "literal outside", "030b6a026100" "45" "0402", 10, "outside" },
+	{ "literal of nothing", "030b6a0100" "45" "040001", 9, "not a name" },
+	{ "literal that begins with a digit", "030b6a033161" "00" "45" "040001", 11, "not a name" },
+	{ "literal with a blank", "030b6a04612062" "00" "45" "040001", 12, "not a name" },
+	{ "literal with a quote", "030b6a04612262" "00" "45" "040001", 12, "not a name" },
+	{ "literal with a control character", "030b6a04611b62" "00" "45" "040001", 12, "not a name" },
+	{ "literal that is no UTF-8", "030b6a0361ff" "00" "45" "040001", 11, "not a name" },
+	{ "literal attribute that is no name", "030b6a033c61" "00" "45" "86040001", 12, "not a name" },
+	{ "literal with a length of six octets", "030b6a026100" "45" "04ffffffffff00", 0, "32 bits" },
+	{ "public identifier outside of the table", "0300056a026100" "05", 8, "public identifier" },
+	{ "public identifier without an end", "0300006a0161" "05", 7, "public identifier" },
+	{ "public identifier of another type", "0300006a042d2f2f00" "05", 10, "public identifier" },
+	{ "charset of six octets", "030bffffffffff6a0005", 0, "" },
+	{ "a table of 4 GiB", "030b6a8fffffff7f05", 9, "string table" },
+	{ "a number of 33 bits", "030b6a9080808000" "05", 10, "32 bits" },
+	{ "entity of 4 GiB", H "45c65501870706028fffffff7f", 18, "no character" },
+	{ "entity behind the last character", H "45c6550187070602c48000", 0, "no character" },
+	{ "entity without an end", H "45c655018707060281", 0, "ends early" },
+	{ "half a switch", H "4500", 7, "ends early" },
+	{ "half a switch between attributes", H "458600", 8, "ends early" },
+	{ "half a switch in a value", H "4587050600", 10, "ends early" },
 	{ "table offset outside", H "45c655018707068305", 14, "outside" },
 	{ "literal that is no name", "030b6a033c620045" "040001", 11, "not a name" },
 	{ "entity zero", H "45c65501870706020001", 14, "no character" },
@@ -469,37 +513,220 @@ test_broken(void **state)
 }
 
 /* Every prefix of a good message, and every octet of it turned into every other: no
- * crash, and either a document or an error. */
+ * crash, and either a document or an error. Copies are as long as what they hold, so that
+ * a reader that goes on is caught. */
 static void
 test_every_octet_wrong(void **state)
 {
-	char *hex = file_read("d2", "hex");
-	uint8_t room[512];
-	struct buf b = buf_on(room, sizeof room);
+	static const struct {
+		const char	*name;
+		bool		 all;		/* each octet takes each value, not only a few */
+	} messages[] = {
+		{ "d1", true }, { "d2", false }, { "d3", true }, { "d4", false }, { "v7", false },
+	};
 
 	(void)state;
-	assert_int_equal(text_unhex((struct text){ hex, strcspn(hex, "\n") }, &b, NULL), 0);
-	for (size_t n = 0; n < b.len; n++) {
-		struct err err = { 0 };
+	for (size_t i = 0; i < sizeof messages / sizeof *messages; i++) {
+		char *hex = file_read(messages[i].name, "hex");
+		uint8_t room[1024], *copy;
+		struct buf b = buf_on(room, sizeof room);
 
-		assert_null(wbxml_decode(NULL, (struct text){ (char *)room, n }, NULL, &err));
-		assert_int_not_equal(err.code, ERR_NONE);
-	}
-	for (size_t n = 0; n < b.len; n++) {
-		uint8_t good = room[n];
-
-		for (unsigned v = 0; v < 256; v++) {
+		assert_int_equal(text_unhex((struct text){ hex, strcspn(hex, "\n") }, &b, NULL), 0);
+		for (size_t n = 0; n < b.len; n++) {
 			struct err err = { 0 };
-			struct document *d;
 
-			room[n] = (uint8_t)v;
-			d = wbxml_decode(NULL, (struct text){ (char *)room, b.len }, NULL, &err);
-			assert_true((d == NULL) == (err.code != ERR_NONE));
-			document_free(&d);
+			assert_non_null(copy = malloc(n + 1));
+			memcpy(copy + 1, room, n);
+			if (wbxml_decode(NULL, (struct text){ (char *)copy + 1, n }, NULL, &err) != NULL ||
+			    err.code != ERR_SYNTAX || err.column == 0 || err.column > n + 1)
+				fail_msg("%s: %zu octets: %u: %s", messages[i].name, n, err.column, err.text);
+			free(copy);
 		}
-		room[n] = good;
+		assert_non_null(copy = malloc(b.len));
+		memcpy(copy, room, b.len);
+		for (size_t n = 0; n < b.len; n++) {
+			for (unsigned v = 0; v < 256; v += messages[i].all ? 1 : 17) {
+				struct err err = { 0 };
+				struct document *d;
+
+				copy[n] = (uint8_t)v;
+				d = wbxml_decode(NULL, (struct text){ (char *)copy, b.len }, NULL, &err);
+				assert_true((d == NULL) == (err.code != ERR_NONE));
+				document_free(&d);
+			}
+			copy[n] = room[n];
+		}
+		free(copy);
+		free(hex);
 	}
-	free(hex);
+}
+
+/* --- every token ------------------------------------------------------------------ */
+
+enum { PAGE, KIND, TOKEN, NAME, VALUE, SINCE, STATUS, COLUMNS };
+enum { TAG, START, WORD, KINDS };
+
+static bool known[2][KINDS][256];
+
+static void
+read_known(void)
+{
+	static const char *const kinds[] = { "tag", "attrstart", "attrvalue" };
+	const char *source = getenv("KANTELE_SRC");
+	char path[512], line[512];
+	FILE *f;
+
+	snprintf(path, sizeof path, "%s/tests/data/cp-tokens.tsv", source != NULL ? source : ".");
+	assert_non_null(f = fopen(path, "r"));
+	assert_non_null(fgets(line, sizeof line, f));
+	while (fgets(line, sizeof line, f) != NULL) {
+		char *column[COLUMNS], *rest = line;
+
+		for (int i = 0; i < COLUMNS; i++)
+			column[i] = strsep(&rest, "\t");
+		for (int k = 0; k < KINDS; k++)
+			if (strcmp(column[KIND], kinds[k]) == 0)
+				known[atoi(column[PAGE])][k][strtoul(column[TOKEN], NULL, 16) & 0xff] =
+				    strcmp(column[STATUS], "never") != 0;
+	}
+	fclose(f);
+}
+
+static bool
+taken(const uint8_t *octets, size_t len, const char *why, unsigned token)
+{
+	struct err err = { 0 };
+	struct document *d = wbxml_decode(NULL, (struct text){ (const char *)octets, len }, NULL, &err);
+	bool ok = d != NULL;
+
+	if (!ok && (err.code != ERR_SYNTAX || strstr(err.text, why) == NULL))
+		fail_msg("%02x: %u: %s", token, err.column, err.text);
+	document_free(&d);
+	return ok;
+}
+
+static void
+test_every_token(void **state)
+{
+	(void)state;
+	read_known();
+	for (unsigned page = 0; page < 2; page++)
+		for (unsigned t = 0; t < 256; t++) {
+			const uint8_t at_tag[] = { 3, 0x0b, 0x6a, 0, 0x45, 0, (uint8_t)page, (uint8_t)t, 1, 1, 1 };
+			const uint8_t at_start[] = { 3, 0x0b, 0x6a, 0, 0x45, 0x86, 0, (uint8_t)page, (uint8_t)t, 1,
+			    1 };
+			const uint8_t at_value[] = { 3, 0x0b, 0x6a, 0, 0x45, 0x87, 0, (uint8_t)page, 0x05,
+			    (uint8_t)t, 1, 1 };
+			unsigned code = t & 0x3f;
+			/* tags end once without flags, twice with one, three times with both */
+			size_t ends = (t & 0x80 ? 1 : 0) + (t & 0x40 ? 1 : 0) + 1;
+
+			if (code > 4 && taken(at_tag, 8 + ends, "tag", t) != known[page][TAG][code])
+				fail_msg("page %u tag %02x", page, t);
+			if (t > 4 && taken(at_start, sizeof at_start, "attribute token", t) !=
+			    (t < 0x80 && known[page][START][t]))
+				fail_msg("page %u attribute %02x", page, t);
+			if (t >= 0x80 && t != 0x83 && taken(at_value, sizeof at_value, "value token", t) !=
+			    known[page][WORD][t])
+				fail_msg("page %u value %02x", page, t);
+		}
+}
+
+/* Global tokens without a meaning here, wherever one could stand. */
+static void
+test_global_tokens(void **state)
+{
+	static const uint8_t globals[] = { 0x40, 0x41, 0x42, 0x43, 0x80, 0x81, 0x82, 0xc0, 0xc1, 0xc2,
+	    0xc3 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof globals; i++)
+		for (uint8_t page = 0; page < 2; page++) {
+			const uint8_t before[] = { 3, 0x0b, 0x6a, 0, globals[i], 1, 0x45, 1 };
+			const uint8_t inside[] = { 3, 0x0b, 0x6a, 0, 0x45, 0, page, globals[i], 1, 'x', 0, 1 };
+			const uint8_t start[] = { 3, 0x0b, 0x6a, 0, 0x45, 0x86, 0, page, globals[i], 1, 1, 1 };
+			const uint8_t value[] = { 3, 0x0b, 0x6a, 0, 0x45, 0x87, 5, 3, 'x', 0, 0, page,
+			    globals[i], 1, 1, 1 };
+
+			assert_false(taken(before, sizeof before, "", globals[i]));
+			assert_false(taken(inside, sizeof inside, "tag", globals[i]));
+			assert_false(taken(start, sizeof start, "attribute token", globals[i]));
+			assert_false(taken(value, sizeof value, "token", globals[i]));
+		}
+}
+
+static void
+test_headers(void **state)
+{
+	(void)state;
+	for (unsigned v = 0; v < 256; v++) {
+		const uint8_t version[] = { (uint8_t)v, 0x0b, 0x6a, 0, 0x05 };
+		const uint8_t type[] = { 3, (uint8_t)v, 0x6a, 0, 0x05 };
+		const uint8_t charset[] = { 3, 0x0b, (uint8_t)v, 0, 0x05 };
+		const uint8_t page[] = { 3, 0x0b, 0x6a, 0, 0x45, 0, (uint8_t)v, 1 };
+
+		if (taken(version, sizeof version, "version", v) != (v >= 1 && v <= 3))
+			fail_msg("version %02x", v);
+		if (v != 0 && v < 0x80 && taken(type, sizeof type, "", v) != (v == 0x0b))
+			fail_msg("public identifier %02x", v);
+		if (v < 0x80 && taken(charset, sizeof charset, "charset", v) !=
+		    (v == 0 || v == 3 || v == 4 || v == 106))
+			fail_msg("charset %u", v);
+		if (taken(page, sizeof page, "code page", v) != (v < 2))
+			fail_msg("page %u", v);
+	}
+}
+
+/* --- what a small message could stand for ------------------------------------------- */
+
+static const struct {
+	const char	*name;
+	uint8_t		 charset;
+	const char	*each;			/* hex, repeated to the end */
+	const char	*why;
+} bombs[] = {
+	{ "values", 0x6a, "8707068300" "01", "together more than" },
+	{ "values of another charset", 0x04, "8707068300" "01", "together more than" },
+	{ "text that is dropped", 0x6a, "8300", "together more than" },
+	{ "text that is dropped, of another charset", 0x04, "8300", "together more than" },
+	{ "long words", 0x6a, "87070695959595959595959595959595959595959595959595959595959595" "01",
+	  "together more than" },
+	{ "elements", 0x6a, "07", "more than 10000 elements" },
+	{ "elements within", 0x6a, "46", "deeper" },
+	{ "attributes", 0x6a, "8707" "08", "twice" },
+	{ "one value in many pieces", 0x6a, "8300", "together" },
+	{ "switches", 0x6a, "0001", "ends early" },
+};
+
+/* 64 KiB, of which a string in the table is half; each reference to it has two octets. */
+static void
+test_bombs(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof bombs / sizeof *bombs; i++) {
+		struct buf b = buf_heap(WBXML_OCTETS), each = buf_heap(100);
+		struct err err = { 0 };
+		clock_t start;
+		double spent;
+
+		assert_int_equal(text_unhex(text_of(bombs[i].each), &each, NULL), 0);
+		buf_printf(&b, "\x03\x0b%c", bombs[i].charset);
+		buf_bytes(&b, "\x81\xea\x31", 3);		/* 30,001 octets */
+		for (int n = 0; n < 30000; n++)
+			buf_u8(&b, 'x');
+		buf_bytes(&b, "\0\x45\xc6\x55\x01", 5);
+		while (b.len + each.len <= WBXML_OCTETS)
+			buf_bytes(&b, each.data, each.len);
+		start = clock();
+		if (wbxml_decode(NULL, (struct text){ (char *)b.data, b.len }, NULL, &err) != NULL ||
+		    strstr(err.text, bombs[i].why) == NULL)
+			fail_msg("%s: %s", bombs[i].name, err.text);
+		spent = (double)(clock() - start) / CLOCKS_PER_SEC;
+		if (spent > 0.5)
+			fail_msg("%s took %.0f ms", bombs[i].name, spent * 1000);
+		buf_free(&b);
+		buf_free(&each);
+	}
 }
 
 static void
@@ -532,6 +759,10 @@ main(void)
 		cmocka_unit_test(test_value_in_pieces),
 		cmocka_unit_test(test_broken),
 		cmocka_unit_test(test_every_octet_wrong),
+		cmocka_unit_test(test_every_token),
+		cmocka_unit_test(test_global_tokens),
+		cmocka_unit_test(test_headers),
+		cmocka_unit_test(test_bombs),
 		cmocka_unit_test(test_deep_nesting_is_refused),
 	};
 

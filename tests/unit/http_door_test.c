@@ -326,6 +326,19 @@ static const struct {
 	  "Number(s) has/have been denied by white- and/or black-lists." },
 	{ "a header whose length is wrong", "GET", WHO "&to=1&udh=%05%00", "", NULL, 400,
 	  "UDH field misformed, rejected" },
+	{ "a header whose element runs over it", "GET", WHO "&to=1&udh=%04%05%04%0b%84", "", NULL, 400,
+	  "UDH field misformed, rejected" },
+	{ "a header that ends within an element", "GET", WHO "&to=1&udh=%01%05", "", NULL, 400,
+	  "UDH field misformed, rejected" },
+	{ "ports of three octets", "GET", WHO "&to=1&udh=%05%05%03%0b%84%23", "", NULL, 400,
+	  "UDH field misformed, rejected" },
+	{ "segment 3 of 2", "GET", WHO "&to=1&udh=%05%00%03%07%02%03", "", NULL, 400,
+	  "UDH field misformed, rejected" },
+	{ "octets behind the header", "GET", WHO "&to=1&udh=%00%00", "", NULL, 400,
+	  "UDH field misformed, rejected" },
+	{ "segment 2 of 2", "GET", WHO "&to=1&udh=%05%00%03%07%02%02&text=x", "", NULL, 202, NULL },
+	{ "an element that nobody knows", "GET", WHO "&to=1&udh=%03%70%01%00&text=x", "", NULL, 202, NULL },
+	{ "an empty header", "GET", WHO "&to=1&udh=%00&text=x", "", NULL, 202, NULL },
 	{ "letters for a receiver", "GET", WHO "&to=abc", "", NULL, 400,
 	  "Number(s) has/have been denied by white- and/or black-lists." },
 	{ "no sender anywhere", "GET", "/cgi-bin/sendsms?username=nosender&password=p&to=1", "", NULL,
@@ -339,6 +352,35 @@ static const struct {
 	{ "dlr-url", "GET", WHO "&to=1&dlr-url=ftp://x/", "", NULL, 400,
 	  "DLR-URL field misformed, rejected" },
 	{ "a scheme in capitals", "GET", WHO "&to=1&dlr-mask=1&dlr-url=HTTP://x/", "", NULL, 202, NULL },
+	{ "dlr-url with a newline", "GET", WHO "&to=1&dlr-url=http://x/%0d%0aHost:y", "", NULL, 400,
+	  "DLR-URL field misformed, rejected" },
+	{ "dlr-url with a NUL", "GET", WHO "&to=1&dlr-url=http://x/%00", "", NULL, 400,
+	  "DLR-URL field misformed, rejected" },
+	{ "dlr-url without a host", "GET", WHO "&to=1&dlr-url=http:///x", "", NULL, 400,
+	  "DLR-URL field misformed, rejected" },
+	{ "dlr-url that ends after the scheme", "GET", WHO "&to=1&dlr-url=https://", "", NULL, 400,
+	  "DLR-URL field misformed, rejected" },
+	{ "dlr-url with half a scheme", "GET", WHO "&to=1&dlr-url=http:/", "", NULL, 400,
+	  "DLR-URL field misformed, rejected" },
+	{ "dlr-url with a user and no host", "GET", WHO "&to=1&dlr-url=http://u:p@/x", "", NULL, 400,
+	  "DLR-URL field misformed, rejected" },
+	{ "dlr-url with a port out of range", "GET", WHO "&to=1&dlr-url=http://x:65536/", "", NULL, 400,
+	  "DLR-URL field misformed, rejected" },
+	{ "dlr-url with a port that is none", "GET", WHO "&to=1&dlr-url=http://x:a/", "", NULL, 400,
+	  "DLR-URL field misformed, rejected" },
+	{ "dlr-url with a blank in its host", "GET", WHO "&to=1&dlr-url=http://x+y/", "", NULL, 400,
+	  "DLR-URL field misformed, rejected" },
+	{ "dlr-url with all that may be there", "GET",
+	  WHO "&to=1&dlr-url=https://u:p%40x:0443/a+b?c%3D%25d%23e", "", NULL, 202, NULL },
+	{ "dlr-url of IPv6", "GET", WHO "&to=1&dlr-url=http://[::1]/", "", NULL, 202, NULL },
+	{ "dlr-url of IPv6 with a port", "GET", WHO "&to=1&dlr-url=http://[::1]:80", "", NULL, 202, NULL },
+	{ "dlr-url whose host is an escape", "GET", WHO "&to=1&dlr-url=http://%25P/", "", NULL, 202, NULL },
+	{ "binfo with a NUL", "GET", WHO "&to=1&binfo=a%00b", "", NULL, 400,
+	  "BInfo field misformed, rejected" },
+	{ "a sender with a NUL", "GET", WHO "&to=1&from=1%002", "", NULL, 400,
+	  "the sender holds a NUL octet: leave it (%00) out of from" },
+	{ "a sender too long", "GET", WHO "&to=1&from=123456789012345678901", "", NULL, 400,
+	  "the sender is longer than 20 characters" },
 	{ "dlr-mask", "GET", WHO "&to=1&dlr-mask=67", "", NULL, 400, "DLR-Mask field misformed, rejected" },
 	{ "mclass", "GET", WHO "&to=1&mclass=4&pid=999", "", NULL, 400, "MClass field misformed, rejected" },
 	{ "pid", "GET", WHO "&to=1&pid=256", "", NULL, 400, "PID field misformed, rejected" },
@@ -479,6 +521,41 @@ test_headers(void **state)
 	/* letters in the PIN are told */
 	assert_int_equal(ask_line(sendsms, "GET", OTA "&to=1&pin=ab&text=" ROOT, "", NULL), 202);
 	assert_non_null(strstr(last.answer, "\r\nX-Kantele-Warning: "));
+}
+
+/* Each message has its id in the answer; when they do not fit, nothing is sent, rather than the
+ * answer lost. */
+static void
+test_many_receivers(void **state)
+{
+	static const struct {
+		const char	*name, *door;
+		unsigned	 receivers;
+		int		 status;
+	} rows[] = {
+		{ "as many as fit", WHO "&text=x&to=", 300, 202 },
+		{ "more ids than an answer holds", WHO "&text=x&to=", 480, 400 },
+		{ "a document to as many as fit", OTA "&pin=1&text=" ROOT "&to=", 300, 202 },
+		{ "a document to more", OTA "&pin=1&text=" ROOT "&to=", 480, 400 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct buf path = buf_heap(10000);
+		unsigned ids = 0;
+		int status;
+
+		buf_str(&path, rows[i].door);
+		for (unsigned n = 0; n < rows[i].receivers; n++)
+			buf_printf(&path, "%u+", 447900900u + n);
+		status = ask_line(sendsms, "GET", buf_cstr(&path), "", NULL);
+		for (const char *at = last.answer; (at = strstr(at, "X-Kantele-Id: ")) != NULL; at++)
+			ids++;
+		if (status != rows[i].status || ids != (status == 202 ? rows[i].receivers : 0) ||
+		    (status == 400 && strstr(body(), "send at most 4") == NULL))
+			fail_msg("%s: %d, %u ids, \"%s\"", rows[i].name, status, ids, body());
+		buf_free(&path);
+	}
 }
 
 static void
@@ -660,6 +737,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_answers),
 		cmocka_unit_test(test_headers),
+		cmocka_unit_test(test_many_receivers),
 		cmocka_unit_test(test_link_states),
 		cmocka_unit_test(test_immediate),
 		cmocka_unit_test(test_slow_store),

@@ -206,6 +206,16 @@ answers_have_a_status(void **state)
 }
 
 static void
+blanks_go_escaped(void **state)
+{
+	(void)state;
+	assert_int_equal(get_here("http://127.0.0.1:%u/o k?a=b c&d= ")->status, 200);
+	assert_string_equal(asked_path, "/o%20k?a=b%20c&d=%20");
+	assert_int_equal(get_here("http://127.0.0.1:%u?a b")->status, 200);
+	assert_string_equal(asked_path, "/?a%20b");
+}
+
+static void
 connections_are_kept(void **state)
 {
 	(void)state;
@@ -491,6 +501,7 @@ main(void)
 #define ROW(f)	cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		ROW(answers_have_a_status),
+		ROW(blanks_go_escaped),
 		ROW(connections_are_kept),
 		ROW(many_at_once_share_the_bound),
 		ROW(errors_name_the_host_and_nothing_more),

@@ -113,6 +113,11 @@ static const struct {
 	{ "an escape sequence would speak to the terminal", "1", { "why", TEXT("\x1b[2J\x7f\0") },
 	  "info accepted id=1 why=\"\\x1b[2J\\x7f\\x00\"\n" },
 	{ "UTF-8 stays readable", "1", { "why", TEXT("käse") }, "info accepted id=1 why=käse\n" },
+	{ "octets that are no UTF-8 are shown as such", "1", { "from", TEXT("k\xe4se\xff") },
+	  "info accepted id=1 from=\"k\\xe4se\\xff\"\n" },
+	{ "half a character", "1", { "from", TEXT("k\xc3") }, "info accepted id=1 from=\"k\\xc3\"\n" },
+	{ "nor do control characters of two octets", "1", { "why", TEXT("a\xc2\x9b" "2J") },
+	  "info accepted id=1 why=\"a\\xc2\\x9b2J\"\n" },
 	{ "a client's push-id is quoted too", "a b", { NULL, { NULL, 0 } }, "info accepted id=\"a b\"\n" },
 };
 

@@ -213,6 +213,41 @@ test_limits(void **state)
 	segment_plan_free(&plan);
 }
 
+/* Headers of every length: a refusal, or segments that hold what they may. */
+static void
+test_headers_of_every_length(void **state)
+{
+	static const size_t bodies[] = { 0, 1, 139, 140, 141, 1000 };
+	struct segment_plan *plan = segment_plan_new();
+	char udh[256];
+
+	(void)state;
+	for (size_t n = 1; n <= sizeof udh; n++)
+		for (size_t k = 0; k < ROWS(bodies); k++)
+			for (uint16_t link = 0; link < 30; link += 7) {
+				struct message m;
+				struct segment_rules rules = rules_of(link);
+				struct err err = { 0 };
+				size_t sum = 0, most = link > 0 ? link : 140;
+
+				memset(udh, 0x70, sizeof udh);
+				udh[0] = (char)(n - 1);
+				m = octets_of(bodies[k], (struct text){ udh, n });
+				if (segment_cut(plan, &m, &rules, 1, &err) == -1) {
+					assert_int_equal(err.code, ERR_LIMIT);
+					continue;
+				}
+				for (unsigned i = 0; i < segment_count(plan); i++) {
+					const struct segment *s = segment_at(plan, i);
+
+					assert_true(s->udh.len + s->data.len <= most);
+					sum += s->data.len;
+				}
+				assert_int_equal(sum, bodies[k]);
+			}
+	segment_plan_free(&plan);
+}
+
 static void
 test_header_with_a_wrong_length_is_refused(void **state)
 {
@@ -477,6 +512,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cuts),
 		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_headers_of_every_length),
 		cmocka_unit_test(test_header_with_a_wrong_length_is_refused),
 		cmocka_unit_test(test_flags_of_a_concatenation),
 		cmocka_unit_test(test_flags_of_a_row),

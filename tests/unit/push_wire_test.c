@@ -123,6 +123,71 @@ test_udh_read(void **state)
 	}
 }
 
+/* Every element with every length, and every number of every total. */
+static void
+test_udh_elements(void **state)
+{
+	(void)state;
+	for (unsigned id = 0; id < 256; id++)
+		for (unsigned n = 0; n < 256 - 2; n++) {
+			uint8_t octets[256];
+			unsigned want = id == 0x00 ? 3 : id == 0x04 ? 2 : id == 0x05 || id == 0x08 ? 4 : n;
+			struct udh u;
+
+			memset(octets, 1, sizeof octets);	/* segment 1 of 1 */
+			octets[0] = (uint8_t)(n + 2);
+			octets[1] = (uint8_t)id;
+			octets[2] = (uint8_t)n;
+			if ((udh_read((struct text){ (char *)octets, n + 3 }, &u, NULL) == 0) != (n == want))
+				fail_msg("element %02x of %u octets", id, n);
+			assert_int_equal(udh_read((struct text){ (char *)octets, n + 2 }, &u, NULL), -1);
+		}
+	for (unsigned total = 0; total < 256; total++)
+		for (unsigned number = 0; number < 256; number++) {
+			const uint8_t octets[] = { 5, 0, 3, 7, (uint8_t)total, (uint8_t)number };
+			struct udh u;
+
+			if ((udh_read((struct text){ (const char *)octets, sizeof octets }, &u, NULL) == 0) !=
+			    (number >= 1 && number <= total))
+				fail_msg("segment %u of %u", number, total);
+		}
+}
+
+/* Every beginning of a header, and every octet as every other; copies for ASan. */
+static void
+test_udh_damaged(void **state)
+{
+	static const uint8_t good[] = { 0x0c, 8, 4, 0x12, 0x34, 2, 2, 5, 4, 0xc3, 0x4f, 0xc0, 2 };
+
+	(void)state;
+	for (size_t n = 0; n <= sizeof good; n++)
+		for (unsigned v = 0; v < 256; v++) {
+			size_t len = n < sizeof good ? sizeof good : 0;
+			uint8_t *copy = malloc(sizeof good);
+			struct err err = { 0 };
+			struct udh u;
+
+			assert_non_null(copy);
+			memcpy(copy, good, sizeof good);
+			if (n < sizeof good)
+				copy[n] = (uint8_t)v;
+			if (udh_read((struct text){ (char *)copy, len }, &u, &err) == 0)
+				assert_true(u.octets <= len);
+			else
+				assert_int_equal(err.code, ERR_SYNTAX);
+			if (v == 0) {
+				uint8_t *cut = malloc(n > 0 ? n : 1);
+
+				assert_non_null(cut);
+				memcpy(cut, good, n);
+				assert_int_equal(udh_read((struct text){ (char *)cut, n }, &u, NULL),
+				    n == sizeof good ? 0 : -1);
+				free(cut);
+			}
+			free(copy);
+		}
+}
+
 /* --- the WSP push ---------------------------------------------------------- */
 
 #define BODY { "\x03\x0B\x6A\x00", 4 }
@@ -285,6 +350,73 @@ test_wsp_read_bad(void **state)
 		if (err.column != wsp_bad[i].column)
 			fail_msg("%s: column %u: %s", wsp_bad[i].name, err.column, err.text);
 		buf_free(&octets);
+	}
+}
+
+static bool
+lies_in(struct text part, struct text whole)
+{
+	return part.len == 0 || (part.at >= whole.at && part.at + part.len <= whole.at + whole.len);
+}
+
+static void
+check_views(struct text pdu)
+{
+	struct err err = { 0 };
+	struct wsp_push p;
+
+	if (wsp_push_read(pdu, &p, &err) == -1) {
+		if (err.code != ERR_SYNTAX || err.text[0] == '\0' || err.column == 0 ||
+		    err.column > pdu.len + 1)
+			fail_msg("column %u of %zu: %s", err.column, pdu.len, err.text);
+		return;
+	}
+	assert_true(lies_in(p.media_name, pdu) && lies_in(p.mac, pdu) && lies_in(p.headers, pdu) &&
+	    lies_in(p.body, pdu));
+}
+
+/* Every beginning, and every octet as every other; copies for ASan. */
+static void
+test_wsp_damaged(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ROWS(wsp_cases) + ROWS(wsp_foreign); i++) {
+		struct buf octets;
+		struct text t = unhex(i < ROWS(wsp_cases) ? wsp_cases[i].hex :
+		    wsp_foreign[i - ROWS(wsp_cases)].hex, &octets);
+
+		for (size_t n = 0; n < t.len; n++) {
+			char *copy = malloc(n > 0 ? n : 1);
+
+			assert_non_null(copy);
+			memcpy(copy, t.at, n);
+			check_views((struct text){ copy, n });
+			free(copy);
+		}
+		for (size_t n = 0; n < t.len; n++)
+			for (unsigned v = 0; v < 256; v++) {
+				char *copy = malloc(t.len);
+
+				assert_non_null(copy);
+				memcpy(copy, t.at, t.len);
+				copy[n] = (char)v;
+				check_views((struct text){ copy, t.len });
+				free(copy);
+			}
+		buf_free(&octets);
+	}
+}
+
+static void
+test_wsp_types(void **state)
+{
+	(void)state;
+	for (unsigned type = 0; type < 256; type++) {
+		const uint8_t octets[] = { 1, (uint8_t)type, 1, 0xb6, 'x' };
+		struct wsp_push p;
+
+		assert_int_equal(wsp_push_read((struct text){ (const char *)octets, sizeof octets }, &p,
+		    NULL), type == WSP_PUSH ? 0 : -1);
 	}
 }
 
@@ -457,6 +589,54 @@ test_join_bounds(void **state)
 	reassembly_free(&r);
 }
 
+/* Whatever comes: the bounds hold, and nothing is left behind (ASan). */
+static void
+test_join_flood(void **state)
+{
+	enum { SETS = 50, OCTETS = 64 * 1024, ROUNDS = 50000 };
+	struct reassembly *r = reassembly(SETS, OCTETS);
+	struct reassembly_counts counts;
+	uint32_t random = 1;
+
+	(void)state;
+	for (int i = 0; i < ROUNDS; i++) {
+		uint8_t octets[300];
+		char originator[16];
+		struct whole w;
+		size_t n;
+
+		for (size_t k = 0; k < 16; k++) {
+			random = random * 1103515245 + 12345;
+			octets[k] = (uint8_t)(random >> 16);
+		}
+		memset(octets + 16, 'x', sizeof octets - 16);
+		n = i % 4 == 2 ? 20 : octets[15];
+		switch (i % 4) {
+		case 0:				/* a first segment of each reference, of each total */
+			memcpy(octets, "\5\0\3", 3);
+			octets[5] = 1;
+			break;
+		case 1:				/* of a wide one */
+			memcpy(octets, "\6\10\4", 3);
+			octets[6] = 1;
+			break;
+		case 2:				/* pairs that may join */
+			memcpy(octets, "\5\0\3", 3);
+			octets[3] &= 1;
+			octets[4] = 2;
+			octets[5] = (uint8_t)(1 + (octets[5] & 1));
+			break;
+		}				/* and anything at all */
+		memset(originator, '4', sizeof originator);
+		reassembly_add(r, (struct text){ originator, i % 4 == 2 ? 1 : octets[14] % sizeof originator },
+		    (struct text){ (char *)octets, n }, true, i / 100, &w, NULL);
+		reassembly_count(r, &counts);
+		assert_true(counts.sets <= SETS && counts.octets <= OCTETS);
+	}
+	assert_true(counts.joined > 100 && counts.dropped > 1000);
+	reassembly_free(&r);
+}
+
 /* The way out and the way back: a push of every length from 1 to 1,000 octets. */
 static void
 test_cut_and_joined_again(void **state)
@@ -505,15 +685,20 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_udh_write),
 		cmocka_unit_test(test_udh_read),
+		cmocka_unit_test(test_udh_elements),
+		cmocka_unit_test(test_udh_damaged),
 		cmocka_unit_test(test_wsp_write_and_read),
 		cmocka_unit_test(test_wsp_write_bounded),
 		cmocka_unit_test(test_wsp_read_foreign),
 		cmocka_unit_test(test_wsp_read_bad),
+		cmocka_unit_test(test_wsp_damaged),
+		cmocka_unit_test(test_wsp_types),
 		cmocka_unit_test(test_join_in_any_order),
 		cmocka_unit_test(test_join_keeps_messages_apart),
 		cmocka_unit_test(test_join_reference_used_anew),
 		cmocka_unit_test(test_join_single),
 		cmocka_unit_test(test_join_bounds),
+		cmocka_unit_test(test_join_flood),
 		cmocka_unit_test(test_cut_and_joined_again),
 	};
 

@@ -811,6 +811,143 @@ test_garbage_ends_the_line(void **state)
 	await(c, "down", 1);
 }
 
+#define OK	"00000000"
+
+/* What a hostile ESME sends; a length is put before it, unless it begins with '='. */
+static const struct {
+	const char	*name, *hex;
+	bool		 bound;
+	const char	*line;			/* what comes back; NULL: nothing */
+} hostile[] = {
+	{ "length 0", "=00000000", true, "down" },
+	{ "length 15", "=0000000f", true, "down" },
+	{ "length of 4 GiB", "=ffffffff", true, "down" },
+	{ "length 0 before the bind", "=00000000", false, "down" },
+	{ "HTTP", "=504f5354202f2048", false, "down" },
+	{ "TLS", "=1603010200010001", false, "down" },
+	{ "a command nobody knows", "00000777" OK "00000001", true, "generic_nack ESME_RINVCMDID" },
+	{ "the same before the bind", "00000777" OK "00000001", false, "generic_nack ESME_RINVCMDID" },
+	{ "an answer to nothing", "80000005" OK "00000001" "00", true, NULL },
+	{ "an answer to the receipt of another line", "80000005" OK "7fffffff" "00", true, NULL },
+	{ "an answer before the bind", "80000005" OK "00000001" "00", false, NULL },
+	{ "an answer of all ones", "ffffffff ffffffff ffffffff", true, NULL },
+	{ "a bind without a body", "00000009" OK "00000001", false, "bind_transceiver_resp ESME_RINVCMDLEN" },
+	{ "a bind whose name never ends", "00000009" OK "00000001" "41414141", false,
+	  "bind_transceiver_resp ESME_RINVCMDLEN" },
+	{ "a second bind", "00000009" OK "00000001" "6100 00 00 34 00 00 00", true,
+	  "bind_transceiver_resp ESME_RALYBND" },
+	{ "a submit before the bind", "00000004" OK "00000001"
+	  "00 000031 00 000032 00 00 00 00 00 00 00 00 00 00 01 41", false, "submit_sm_resp ESME_RINVBNDSTS" },
+	{ "a submit without a body", "00000004" OK "00000001", true, "submit_sm_resp ESME_RINVCMDLEN" },
+	{ "a submit that claims 255 octets", "00000004" OK "00000001"
+	  "00 000031 00 000032 00 00 00 00 00 00 00 00 00 00 ff 41", true, "submit_sm_resp ESME_RINVCMDLEN" },
+	{ "an address over its field", "00000004" OK "00000001" "00 0000 3131313131313131313131313131313131313131"
+	  "3131 00 000032 00 00 00 00 00 00 00 00 00 00 00", true, "submit_sm_resp ESME_RINVCMDLEN" },
+	{ "a parameter that claims 64 KiB", "00000004" OK "00000001"
+	  "00 000031 00 000032 00 00 00 00 00 00 00 00 00 00 00 0424 ffff", true, "submit_sm_resp ESME_RINVCMDLEN" },
+	{ "a header longer than the message", "00000004" OK "00000001"
+	  "00 000031 00 000032 00 40 00 00 00 00 00 00 04 00 02 ff41", true, "submit_sm_resp ESME_ROK" },
+	{ "segment 3 of 2", "00000004" OK "00000001"
+	  "00 000031 00 000032 00 40 00 00 00 00 00 00 04 00 07 050003010203 41", true, "submit_sm_resp ESME_ROK" },
+	{ "a push that ends early", "00000004" OK "00000001"
+	  "00 000031 00 000032 00 40 00 00 00 00 00 00 04 00 09 0605040b8423f00106", true, "submit_sm_resp ESME_ROK" },
+	{ "a push whose header claims 4 GiB", "00000004" OK "00000001"
+	  "00 000031 00 000032 00 40 00 00 00 00 00 00 04 00 0e 0605040b8423f001068fffffff7f", true,
+	  "submit_sm_resp ESME_ROK" },
+	{ "no message at all", "00000004" OK "00000001"
+	  "00 000031 00 000032 00 40 00 00 00 00 00 00 04 00 00", true, "submit_sm_resp ESME_ROK" },
+	{ "UCS-2 of an odd length", "00000004" OK "00000001"
+	  "00 000031 00 000032 00 00 00 00 00 00 00 00 08 00 03 004100", true, "submit_sm_resp ESME_ROK" },
+	{ "lone surrogates", "00000004" OK "00000001"
+	  "00 000031 00 000032 00 00 00 00 00 00 00 00 08 00 04 d800d800", true, "submit_sm_resp ESME_ROK" },
+	{ "control characters for numbers", "00000004" OK "00000001"
+	  "00 05001b5b324a0a 00 00000d0a1b 00 00 00 00 00 00 00 00 00 00 01 41", true, "submit_sm_resp ESME_ROK" },
+};
+
+static size_t
+hostile_octets(const char *hex, uint8_t *room, size_t size)
+{
+	bool raw = *hex == '=';
+	struct buf b = buf_on(room, size), length = buf_on(room, 4);
+
+	if (!raw)
+		buf_u32(&b, 0);
+	assert_int_equal(text_unhex(text_of(hex + raw), &b, NULL), 0);
+	if (!raw)
+		buf_u32(&length, (uint32_t)b.len);
+	return b.len;
+}
+
+/* In lines for people and in the record, once whole and once octet by octet; the centre is there
+ * afterwards. */
+static void
+test_hostile_esme(void **state)
+{
+	struct client *c = *state;
+
+	centre_start(c);
+	for (size_t i = 0; i < 2 * (sizeof hostile / sizeof *hostile); i++) {
+		size_t row = i / 2, step = i % 2 == 0 ? 256 : 1;
+		struct smpp_pdu ask = { .command = SMPP_ENQUIRE_LINK, .sequence = 4711 };
+		uint8_t room[256];
+		size_t n = hostile_octets(hostile[row].hex, room, sizeof room);
+
+		c->count = 0;
+		if (hostile[row].bound) {
+			client_bind(c, SMPP_BIND_TRANSCEIVER);
+			await(c, "bind_transceiver_resp ESME_ROK", 1);
+		} else {
+			c->stream = stream_connect(c->loop, "127.0.0.1", centre_port(c->centre), NULL, 0,
+			    NULL, 5000, &client_events, c, NULL);
+			await(c, "up", 1);
+		}
+		for (size_t at = 0; at < n && c->stream != NULL; at += step)
+			stream_write(c->stream, room + at, n - at < step ? n - at : step);
+		if (hostile[row].line != NULL)
+			await(c, hostile[row].line, 1);
+		if (c->stream != NULL) {
+			client_write(c, &ask);
+			await(c, "enquire_link_resp ESME_ROK", 1);
+			stream_free(&c->stream);
+		}
+	}
+}
+
+/* Nothing that a peer writes moves the cursor or forges a line, on a terminal or in the record. */
+static void
+test_what_is_shown_is_harmless(void **state)
+{
+	struct client *c = *state;
+	char path[] = "/tmp/simulate_record.XXXXXX", line[200];
+	struct smpp_pdu pdu = { .command = SMPP_SUBMIT_SM, .sequence = 9, .source_ton = 5,
+	    .source = TEXT("\x1b[2J\nforged"), .destination = TEXT("1 2\n3"), .data_coding = 3,
+	    .message = TEXT("a\x9b" "31mb") };
+	FILE *record;
+
+	close(mkstemp(path));
+	assert_int_equal(tally_record_open(&c->tally, path, NULL), 0);
+	centre_start(c);
+	phones_free(&c->conf.phones);
+	centre_free(&c->centre);
+	c->phones_conf.json = false;
+	c->conf.phones = phones_new(&c->phones_conf, NULL);
+	c->centre = centre_open(c->loop, &c->conf, NULL);
+	client_bind(c, SMPP_BIND_TRANSCEIVER);
+	client_write(c, &pdu);
+	await(c, "submit_sm_resp ESME_ROK", 1);
+	fflush(c->out);
+	assert_non_null(strstr(c->shown, "1 2\\x0a3 from \\x1b[2J\\x0aforged: text"));
+	assert_null(strchr(c->shown, '\x1b'));
+	assert_null(strstr(c->shown, "\xc2\x9b"));
+	fflush(c->tally.record);
+	assert_non_null(record = fopen(path, "r"));
+	assert_non_null(fgets(line, sizeof line, record));
+	assert_non_null(strstr(line, " user 1_2\\x0a3 "));
+	assert_null(fgets(line, sizeof line, record));
+	fclose(record);
+	unlink(path);
+}
+
 #define CASE(name)	cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int
@@ -826,6 +963,7 @@ main(void)
 		CASE(test_segments_to_verdict), CASE(test_receipts), CASE(test_receipt_before_the_answer),
 		CASE(test_receipts_come_again), CASE(test_receipts_go_to_the_receiving_bind),
 		CASE(test_lines_are_cut), CASE(test_answers_are_held_back), CASE(test_garbage_ends_the_line),
+		CASE(test_hostile_esme), CASE(test_what_is_shown_is_harmless),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -229,6 +229,61 @@ test_oddities(void **state)
 	}
 }
 
+/* As many as a PDU may have, and one more; each of every length up to one octet too many. */
+static void
+test_parameters(void **state)
+{
+	(void)state;
+	for (unsigned n = 0; n <= SMPP_TLVS_MOST + 1; n++) {
+		struct buf b = buf_heap(4096);
+		struct smpp_pdu pdu;
+		struct err err = { 0 };
+
+		buf_bytes(&b, "\0\0\0\0\200\0\0\4\0\0\0\0\0\0\0\1\0", 17);
+		for (unsigned i = 0; i < n; i++)
+			buf_bytes(&b, "\24\0\0\0", 4);
+		b.data[2] = (uint8_t)(b.len >> 8);
+		b.data[3] = (uint8_t)b.len;
+		if ((smpp_pdu_read(view(b.data, b.len), &pdu, &err) == 0) != (n <= SMPP_TLVS_MOST))
+			fail_msg("%u parameters: %s", n, err.text);
+		buf_free(&b);
+	}
+	for (unsigned claimed = 0; claimed < 65536; claimed += claimed < 300 ? 1 : 251) {
+		uint8_t octets[121] = { 0, 0, 0, 121, 0x80, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0x14, 0,
+		    (uint8_t)(claimed >> 8), (uint8_t)claimed };
+		struct smpp_pdu pdu;
+		bool good = smpp_pdu_read(view(octets, sizeof octets), &pdu, NULL) == 0;
+
+		/* the rest are parameters 0 of no octets, four octets each */
+		if (good != (claimed <= 100 && claimed % 4 == 0))
+			fail_msg("%u octets claimed of 100", claimed);
+	}
+}
+
+/* Every command, with a body of zeros, of ones, and of letters, of every length. */
+static void
+test_every_command(void **state)
+{
+	static const uint8_t fillings[] = { 0, 0xff, 'A' };
+
+	(void)state;
+	for (uint32_t id = 0; id < 0x120; id++)
+		for (unsigned response = 0; response < 2; response++)
+			for (size_t f = 0; f < sizeof fillings; f++)
+				for (size_t len = 16; len < 16 + 300; len += len < 60 ? 1 : 37) {
+					uint8_t octets[16 + 300];
+
+					memset(octets, fillings[f], sizeof octets);
+					memset(octets, 0, 12);
+					octets[2] = (uint8_t)(len >> 8);
+					octets[3] = (uint8_t)len;
+					octets[4] = response ? 0x80 : 0;
+					octets[6] = (uint8_t)(id >> 8);
+					octets[7] = (uint8_t)id;
+					check_damaged(octets, len);
+				}
+}
+
 static void
 test_writing_bounds(void **state)
 {
@@ -313,6 +368,7 @@ main(void)
 		cmocka_unit_test(test_round_trip), cmocka_unit_test(test_fields),
 		cmocka_unit_test(test_truncated), cmocka_unit_test(test_flipped),
 		cmocka_unit_test(test_length), cmocka_unit_test(test_oddities),
+		cmocka_unit_test(test_parameters), cmocka_unit_test(test_every_command),
 		cmocka_unit_test(test_writing_bounds), cmocka_unit_test(test_print),
 		cmocka_unit_test(test_status_named),
 	};

@@ -7,7 +7,9 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/buf.h"
 #include "smsc/smpp_receipt.h"
@@ -91,6 +93,29 @@ static const struct row {
 	{ "state 8", NULL, TLV("1"), TLV("\10"), NO_TLV, "1", REPORT_FAILED, NULL },
 	{ "state 9", NULL, TLV("1"), TLV("\11"), NO_TLV, "1", REPORT_FAILED, NULL },
 	{ "a state nobody knows", NULL, TLV("1"), TLV("\77"), NO_TLV, "1", REPORT_FAILED, NULL },
+	{ "a state without octets says nothing", NULL, TLV("1"), TLV(""), NO_TLV, "1", REPORT_UNKNOWN,
+	  NULL },
+	{ "nor does one of two octets", NULL, TLV("1"), TLV("\0\2"), NO_TLV, "1", REPORT_UNKNOWN, NULL },
+	{ "then the text tells", "id:1 stat:DELIVRD", TLV("1"), TLV("\5\0"), NO_TLV, "1",
+	  REPORT_DELIVERED, NULL },
+	{ "a state of 255", NULL, TLV("1"), TLV("\377"), NO_TLV, "1", REPORT_FAILED, NULL },
+	{ "an error code of two octets", NULL, TLV("1"), TLV("\5"), TLV("\3\0"), "1", REPORT_FAILED, NULL },
+	{ "of four", NULL, TLV("1"), TLV("\5"), TLV("\3\0\0\1"), "1", REPORT_FAILED, NULL },
+	{ "of none", NULL, TLV("1"), TLV("\5"), TLV(""), "1", REPORT_FAILED, NULL },
+	{ "an id of NULs", "id:7", TLV("\0\0\0"), TLV("\2"), NO_TLV, "7", REPORT_DELIVERED, NULL },
+	{ "an id of blanks", "id:7", TLV("   "), TLV("\2"), NO_TLV, "7", REPORT_DELIVERED, NULL },
+	{ "something behind the id's NUL", NULL, TLV("12\0" "34"), TLV("\2"), NO_TLV, "12",
+	  REPORT_DELIVERED, NULL },
+	{ "the same field twice", "id:1 id:2 stat:DELIVRD stat:UNDELIV", NO_TLV, NO_TLV, NO_TLV, "1",
+	  REPORT_DELIVERED, NULL },
+	{ "colons only", ": :: ::: id:::1 stat::DELIVRD", NO_TLV, NO_TLV, NO_TLV, "::1", REPORT_FAILED,
+	  NULL },
+	{ "impossible dates", "id:1 submit date:9999999999 done date:-1 stat:DELIVRD err:0", NO_TLV,
+	  NO_TLV, NO_TLV, "1", REPORT_DELIVERED, "0" },
+	{ "a date that eats the state", "id:1 done date: stat:DELIVRD", NO_TLV, NO_TLV, NO_TLV, "1",
+	  REPORT_DELIVERED, NULL },
+	{ "control characters", "id:1\x1b[2J stat:DELIVRD\x7f", NO_TLV, NO_TLV, NO_TLV, "1\x1b[2J",
+	  REPORT_FAILED, NULL },
 	{ "parameters win", "id:99 stat:UNDELIV err:001", TLV("1A2B\0"), TLV("\2"), NO_TLV, "1A2B",
 	  REPORT_DELIVERED, "001" },
 	{ "the text fills the state", "id:99 stat:UNDELIV err:001", TLV("1A2B\0"), NO_TLV, NO_TLV, "1A2B",
@@ -171,6 +196,63 @@ test_rows(void **state)
 		pdu.data_coding = 8;
 		pdu.message = text;
 		check_row(row, &pdu, "data coding 8 over plain text");
+	}
+}
+
+/* Every beginning, and every octet as every other: ASan watches the edges. */
+static void
+test_damaged(void **state)
+{
+	static const char text[] = "id:0A1 sub:001 submit date:2611222315 stat:DELIVRD err:000 text:x";
+	const size_t len = sizeof text - 1;
+
+	(void)state;
+	for (size_t n = 0; n <= len; n++)
+		for (unsigned v = 0; v < (n < len ? 256u : 1u); v++) {
+			static const uint8_t codings[] = { 0, 8 };
+			char *copy = malloc(len);
+
+			assert_non_null(copy);
+			memcpy(copy, text, len);
+			if (n < len)
+				copy[n] = (char)v;
+			for (size_t c = 0; c < 2; c++)
+				for (int cut = 0; cut < 2; cut++) {
+					uint8_t memory[512];
+					struct buf room = buf_on(memory, sizeof memory);
+					struct smpp_pdu pdu = { .command = SMPP_DELIVER_SM, .esm_class = 4,
+					    .data_coding = codings[c],
+					    .message = { copy + (cut ? len - n : 0), cut ? n : len } };
+					struct smpp_receipt r;
+
+					smpp_receipt_read(&pdu, &room, &r);
+					assert_true(r.id.len <= len && r.code.len <= len);
+				}
+			free(copy);
+		}
+}
+
+/* A payload of 64 KiB that is nothing but words. */
+static void
+test_long(void **state)
+{
+	static const char *const words[] = { "a:", ":", "id: ", "text: ", "submit ", "stat:", " ", "x" };
+	static char text[65000];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+		struct smpp_pdu pdu = { .command = SMPP_DELIVER_SM, .esm_class = 4 };
+		uint8_t memory[512];
+		struct buf room = buf_on(memory, sizeof memory);
+		struct smpp_receipt r;
+		clock_t start = clock();
+
+		for (size_t at = 0; at < sizeof text; at++)
+			text[at] = words[i][at % strlen(words[i])];
+		add_tlv(&pdu, SMPP_TAG_PAYLOAD, (struct text){ text, sizeof text });
+		smpp_receipt_read(&pdu, &room, &r);
+		if (clock() - start > CLOCKS_PER_SEC / 4)
+			fail_msg("\"%s\": too slow", words[i]);
 	}
 }
 
@@ -269,7 +351,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rows), cmocka_unit_test(test_is),
+		cmocka_unit_test(test_rows), cmocka_unit_test(test_damaged), cmocka_unit_test(test_long),
+		cmocka_unit_test(test_is),
 		cmocka_unit_test(test_notification_is_pending), cmocka_unit_test(test_ids),
 		cmocka_unit_test(test_user_data),
 	};

@@ -36,8 +36,10 @@ struct test {
 	struct smsc	*smsc;
 	/* what the SMSC does */
 	uint32_t	 bind_status, submit_status;
+	const uint32_t	*bind_list;		/* refusals, one each, to a 0 */
 	unsigned	 bind_refusals;		/* with bind_status, then it accepts */
 	bool		 silent, cut, one_octet, deaf, receipt_first, old;
+	bool		 shy;			/* does not answer a bind */
 	uint32_t	 last_submit;		/* sequence */
 	struct buf	 slow;			/* leaves octet by octet */
 	size_t		 slow_at;
@@ -207,7 +209,10 @@ peer_bind(struct test *t, const struct smpp_pdu *pdu)
 	struct smpp_pdu answer = { .command = pdu->command | SMPP_RESP, .sequence = pdu->sequence,
 	    .system_id = TEXT("smsc") };
 
-	if (t->bind_refusals > 0) {
+	if (t->bind_list != NULL && *t->bind_list != 0) {
+		answer.status = *t->bind_list++;
+		answer.system_id = (struct text){ NULL, 0 };
+	} else if (t->bind_refusals > 0) {
 		t->bind_refusals--;
 		answer.status = t->bind_status;
 		answer.system_id = (struct text){ NULL, 0 };
@@ -226,7 +231,8 @@ peer_pdu(struct test *t, const struct smpp_pdu *pdu)
 	case SMPP_BIND_TRANSMITTER:
 	case SMPP_BIND_RECEIVER:
 	case SMPP_BIND_TRANSCEIVER:
-		peer_bind(t, pdu);
+		if (!t->shy)
+			peer_bind(t, pdu);
 		break;
 	case SMPP_SUBMIT_SM:
 		t->last_submit = pdu->sequence;
@@ -519,6 +525,26 @@ test_bind_refused_then_taken(void **state)
 	assert_int_equal(submit(t, 1), 0);
 	await(t, "accepted 1 m");
 	assert_true(find(t, "accepted", -1) > find(t, "< submit_sm", -1));
+}
+
+/* Whatever it is refused for: told, and tried again. */
+static void
+test_every_refusal_of_a_bind(void **state)
+{
+	static const uint32_t list[] = { 0x04, 0x08, 0x0d, 0x0e, 0x0f, 0x53, 0x58,
+	    UINT32_MAX, 0 };
+	struct test *t = *state;
+	long at = -1;
+
+	t->bind_list = list;
+	start(t, TRX);
+	for (size_t i = 0; list[i] != 0; i++) {
+		char line[80];
+
+		snprintf(line, sizeof line, "state connecting bind refused with %s", smpp_status_name(list[i]));
+		at = await_after(t, line, at);
+	}
+	await_after(t, "state up", at);
 }
 
 static void
@@ -817,6 +843,221 @@ test_bad_and_unknown_requests(void **state)
 	assert_int_equal(submit(t, 1), 0);
 	await(t, "accepted 1");
 	assert_int_equal(find(t, "state reconnecting", -1), -1);
+}
+
+#define OK	"00000000"
+
+/* What a hostile SMSC sends to a bound link: length is put before it, unless it begins with '='. */
+static const struct {
+	const char	*name, *hex;
+	const char	*line;		/* what comes of it; NULL: nothing, the line stays */
+} hostile[] = {
+	{ "length 0", "=00000000", "state reconnecting 127.0.0.1 sent a PDU with an impossible length" },
+	{ "length 15", "=0000000f 80000015 00000000 000000", "state reconnecting 127.0.0.1 sent a PDU" },
+	{ "length of 4 GiB", "=ffffffff", "state reconnecting 127.0.0.1 sent a PDU" },
+	{ "length of 64 KiB and one", "=00010001", "state reconnecting 127.0.0.1 sent a PDU" },
+	{ "another language", "=485454502f312e31", "state reconnecting 127.0.0.1 sent a PDU" },
+	{ "command 0", "00000000" OK "00000001", "< generic_nack ESME_RINVCMDID" },
+	{ "a command of all ones", "7fffffff" OK "00000001", "< generic_nack ESME_RINVCMDID" },
+	{ "an answer of all ones", "ffffffff ffffffff ffffffff", NULL },
+	{ "garbage behind a command nobody knows", "00000777" OK "00000001" "ffffffffffffffff",
+	  "< generic_nack ESME_RINVCMDID" },
+	{ "an answer to nothing", "80000004" OK "00000063" "4d00", NULL },
+	{ "an answer to sequence 0", "80000004" OK "00000000" "4d00", NULL },
+	{ "an answer to the bind, again", "80000009" OK "00000001" "00", NULL },
+	{ "a refusal of the bind, too late", "80000009" "0000000e" "00000001", NULL },
+	{ "an answer to a deliver_sm that we never sent", "80000005" OK "00000001" "00", NULL },
+	{ "an unbind_resp that nobody asked for", "80000006" OK "00000001", NULL },
+	{ "a nack of nothing", "80000000" "00000003" "00000000", NULL },
+	{ "an enquire_link_resp that nobody asked for", "80000015" OK "00000001", NULL },
+	{ "a bind from an SMSC", "00000009" OK "00000001" "00 00 00 34 00 00 00",
+	  "< generic_nack ESME_RINVCMDID" },
+	{ "a submit_sm from an SMSC", "00000004" OK "00000001" "00 0000 00 0000 00 00 00 00 00 00 00 00 00 00 00",
+	  "< generic_nack ESME_RINVCMDID" },
+	{ "an outbind", "0000000b" OK "00000001" "00 00", NULL },
+	{ "an outbind without its strings", "0000000b" OK "00000001", "< generic_nack ESME_RINVCMDLEN" },
+	{ "an alert", "00000102" OK "00000001" "01013100 01013200", NULL },
+	{ "a deliver_sm without a body", "00000005" OK "00000001", "< generic_nack ESME_RINVCMDLEN" },
+	{ "a deliver_sm whose address never ends", "00000005" OK "00000001" "00 0101 31323334",
+	  "< generic_nack ESME_RINVCMDLEN" },
+	{ "a short message that claims 255 octets", "00000005" OK "00000001"
+	  "00 010131 00 010132 00 04 00 00 00 00 00 00 00 00 ff 41", "< generic_nack ESME_RINVCMDLEN" },
+	{ "a parameter that claims 64 KiB", "00000005" OK "00000001"
+	  "00 010131 00 010132 00 04 00 00 00 00 00 00 00 00 00 001e ffff 31", "< generic_nack ESME_RINVCMDLEN" },
+	{ "half a parameter", "00000005" OK "00000001"
+	  "00 010131 00 010132 00 04 00 00 00 00 00 00 00 00 00 001e 00", "< generic_nack ESME_RINVCMDLEN" },
+	{ "a receipt without an id", "00000005" OK "00000001"
+	  "00 010131 00 010132 00 04 00 00 00 00 00 00 00 00 04 69643a20", "< deliver_sm_resp ESME_ROK" },
+	{ "a receipt with impossible dates", "00000005" OK "00000001"	/* submit date:99ff done date:9999999999 stat:DELIVRD */
+	  "00 010131 00 010132 00 04 00 00 00 00 00 00 00 00 37"
+	  "69643a37207375626d697420646174653a3939666620646f6e6520646174653a39393939393939393939207374"
+	  "61743a44454c49565244", "receipt 7" },
+	{ "a receipt whose id is no text", "00000005" OK "00000001"
+	  "00 010131 00 010132 00 04 00 00 00 00 00 00 00 00 00 001e 0008 ffffffffffffff00 0427 0001 02",
+	  "receipt \xff\xff" },
+	{ "a text whose header claims more than there is", "00000005" OK "00000001"
+	  "00 010131 00 010132 00 40 00 00 00 00 00 00 00 00 02 ff41", "incoming" },
+	{ "a text in UCS-2 of an odd length", "00000005" OK "00000001"
+	  "00 010131 00 010132 00 00 00 00 00 00 00 00 08 00 03 004100", "incoming" },
+	{ "control characters in an address", "00000005" OK "00000001"
+	  "00 05001b5b324a0a 00 010132 00 00 00 00 00 00 00 00 00 00 01 41", "incoming" },
+};
+
+static size_t
+hostile_octets(const char *hex, uint8_t *room, size_t size)
+{
+	bool raw = *hex == '=';
+	struct buf b = buf_on(room, size);
+	struct err err = { 0 };
+
+	if (!raw)
+		buf_u32(&b, 0);
+	if (text_unhex(text_of(hex + raw), &b, &err) == -1)
+		fail_msg("%s: %s", hex, err.text);
+	if (!raw) {
+		struct buf length = buf_on(room, 4);
+
+		buf_u32(&length, (uint32_t)b.len);
+	}
+	return b.len;
+}
+
+/* After each: the link is there, or comes back, and still sends. */
+static void
+test_hostile_smsc(void **state)
+{
+	struct test *t = *state;
+	long at;
+
+	start(t, TRX);
+	at = await(t, "state up");
+	for (size_t i = 0; i < sizeof hostile / sizeof *hostile; i++) {
+		uint8_t room[256];
+		size_t n = hostile_octets(hostile[i].hex, room, sizeof room);
+		char accepted[32];
+
+		t->one_octet = i % 2 == 1 && hostile[i].hex[0] != '=';
+		peer_octets(t, room, n);
+		if (hostile[i].line != NULL)
+			at = await_after(t, hostile[i].line, at);
+		if (hostile[i].hex[0] == '=')
+			at = await_after(t, "state up", at);
+		assert_int_equal(submit(t, 1000 + i), 0);
+		snprintf(accepted, sizeof accepted, "accepted %zu ", 1000 + i);
+		at = await_after(t, accepted, at);
+		if (find(t, "unknown", -1) != -1)
+			fail_msg("%s: %s", hostile[i].name, t->lines[find(t, "unknown", -1)]);
+		while (t->slow_at < t->slow.len)
+			at = await_after(t, "<", at);
+		t->slow.len = t->slow_at = 0;
+	}
+}
+
+/* A receipt with each octet behind its length turned into others, then cut everywhere. */
+static void
+test_damaged_receipts(void **state)
+{
+	static const char good[] = "00000005 00000000 00000009 00 010131 00 010132 00 04 00 00 00 00 00 00 00 00 16"
+	    "69643a412073 7461743a44454c49565244 6572723a30 001e 0002 4100 0427 0001 02 0423 0003 030000";
+	struct smpp_pdu ask = { .command = SMPP_ENQUIRE_LINK, .sequence = 4711 };
+	struct test *t = *state;
+	uint8_t octets[200], copy[200];
+	size_t n = hostile_octets(good, octets, sizeof octets);
+	long at;
+
+	start(t, TRX);
+	at = await(t, "state up");
+	for (size_t i = 4; i < n; i++) {
+		for (unsigned flip = 1; flip < 256; flip *= 2) {
+			memcpy(copy, octets, n);
+			copy[i] ^= (uint8_t)flip;
+			if ((copy[4] << 8 | copy[7]) == SMPP_UNBIND)
+				continue;		/* that is an order, not damage */
+			peer_octets(t, copy, n);
+		}
+		peer_send(t, &ask);
+		at = await_after(t, "< enquire_link_resp", at);
+		for (size_t k = 0; k < t->count; k++)		/* make room for the next ones */
+			free(t->lines[k]);
+		t->count = 0;
+		at = -1;
+	}
+	for (size_t cut = 16; cut < n; cut++) {
+		struct buf length = buf_on(octets, 4);
+
+		buf_u32(&length, (uint32_t)cut);
+		peer_octets(t, octets, cut);
+	}
+	peer_send(t, &ask);
+	await_after(t, "< enquire_link_resp", at);
+	assert_int_equal(find(t, "state reconnecting", -1), -1);
+	assert_int_equal(submit(t, 1), 0);
+	await(t, "accepted 1");
+}
+
+/* While the bind is not answered nothing else is taken for the answer. */
+static void
+test_hostile_before_the_bind(void **state)
+{
+	static const struct {
+		const char	*name, *hex, *line;
+	} rows[] = {
+		{ "impossible length", "=0000000f", "state connecting 127.0.0.1 sent a PDU with an impossible" },
+		{ "another bind's answer", "80000001" OK "00000001" "00", "state connecting bind_receiver_resp came" },
+		{ "a nack", "80000000" "00000003" "00000001", "state connecting bind refused with ESME_RINVCMDID" },
+		{ "unbind", "00000006" OK "00000001", "state connecting 127.0.0.1 unbound us" },
+		{ "a receipt", "00000005" OK "00000001" "00 010131 00 010132 00 04 00 00 00 00 00 00 00 00 04 69643a37",
+		  "< generic_nack ESME_RINVBNDSTS" },
+		{ "an answer to a submit", "80000004" OK "00000001" "4d00", NULL },
+	};
+	struct test *t = *state;
+	long at = -1;
+
+	t->shy = true;
+	start(t, TRX);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		uint8_t room[256];
+		size_t n = hostile_octets(rows[i].hex, room, sizeof room);
+
+		if (i == 0 || strncmp(rows[i - 1].line, "state", 5) == 0)
+			at = await_after(t, "< bind_transceiver", at);
+		peer_octets(t, room, n);
+		if (rows[i].line != NULL)
+			at = await_after(t, rows[i].line, at);
+	}
+	assert_int_equal(find(t, "state up", -1), -1);
+	assert_int_equal(find(t, "receipt", -1), -1);
+	t->shy = false;
+	stream_free(&t->peer);
+	await_after(t, "state up", at);
+}
+
+/* Each line that comes to nothing makes the next attempt wait longer, also when it was bound. */
+static void
+test_short_lines_wait_longer(void **state)
+{
+	struct test *t = *state;
+	mono_t began, waited[2];
+	long at = -1;
+
+	start(t, TRX "reconnect-delay = 1\n");
+	for (int i = 0; i < 2; i++) {
+		at = await_after(t, "state up", at);
+		began = clock_mono();
+		peer_octets(t, "\0\0\0\0", 4);
+		at = await_after(t, "state reconnecting", at);
+		at = await_after(t, "< connect", at);
+		waited[i] = clock_mono() - began;
+	}
+	assert_in_range(waited[0], 750, 1700);		/* 1 s, 20 % more or less */
+	assert_in_range(waited[1], 1550, 2900);
+	at = await_after(t, "state up", at);
+	assert_int_equal(submit(t, 1), 0);		/* this one does its work */
+	at = await_after(t, "accepted 1", at);
+	began = clock_mono();
+	stream_free(&t->peer);
+	await_after(t, "< connect", at);
+	assert_in_range(clock_mono() - began, 750, 1700);
 }
 
 static void
@@ -1225,13 +1466,16 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(test_bind_refused_then_taken), CASE(test_already_bound_is_bound), CASE(test_names),
+		CASE(test_bind_refused_then_taken), CASE(test_every_refusal_of_a_bind),
+		CASE(test_already_bound_is_bound), CASE(test_names),
 		CASE(test_window_is_kept), CASE(test_cut_after_submit), CASE(test_late_answer),
 		CASE(test_no_answer_reconnects), CASE(test_refusals), CASE(test_nack_of_a_submit),
 		CASE(test_receipt_before_the_answer), CASE(test_acknowledgement_waits_for_ack),
 		CASE(test_tokens_of_a_lost_line_are_dead),
 		CASE(test_too_many_unacknowledged_pause_reading), CASE(test_octet_by_octet),
-		CASE(test_impossible_length), CASE(test_bad_and_unknown_requests), CASE(test_peer_unbinds),
+		CASE(test_impossible_length), CASE(test_bad_and_unknown_requests), CASE(test_hostile_smsc),
+		CASE(test_damaged_receipts), CASE(test_hostile_before_the_bind),
+		CASE(test_short_lines_wait_longer), CASE(test_peer_unbinds),
 		CASE(test_silent_peer_is_dropped), CASE(test_living_peer_is_kept), CASE(test_drain),
 		CASE(test_drain_of_a_link_that_is_down), CASE(test_drain_when_the_line_breaks),
 		CASE(test_close_tells_open_tickets), CASE(test_close_from_inside_events),

@@ -36,6 +36,7 @@
 
 enum { APPLICATION_ID = 0x4b4e544c };	/* "KNTL", octets 68..71 of the file */
 enum { LOCK_NAME = 4096 + 8 };
+enum { HEAD = 100, FIRST_PAGE = 4096 };	/* octets of the header, and of the page that it is in */
 enum { COPY_PAGES = 256 };		/* a step of a copy: 1 MiB */
 
 /* What brings a store from version N (the index) to N + 1. Steps are never changed, only added. */
@@ -134,24 +135,43 @@ file_lock(struct store *s, struct err *err)
 	return 0;
 }
 
-/* Reads the first page's head itself: SQLite would begin to repair whatever it opens. Under the lock,
+/* The power failed while a new file got its first page: it has a length, and nothing else yet, nor
+ * has a log. That is begun again; no journal need be there to say so, since SQLite does not look
+ * whether its name was synced. */
+static bool
+file_unborn(const char *path, const uint8_t *page, ssize_t n)
+{
+	static const uint8_t zeros[FIRST_PAGE];
+	char log[LOCK_NAME];
+	struct stat st;
+
+	snprintf(log, sizeof log, "%s-wal", path);
+	return n <= FIRST_PAGE && memcmp(page, zeros, (size_t)n) == 0 &&
+	    (stat(log, &st) == -1 || st.st_size == 0);
+}
+
+/* Reads the first page itself: SQLite would begin to repair whatever it opens. Under the lock,
  * because closing a descriptor of a file drops the locks that SQLite holds on it. */
 static int
 file_ours(struct store *s, struct err *err)
 {
-	uint8_t head[100];
+	uint8_t page[FIRST_PAGE + 1];
 	char lock[LOCK_NAME];
-	struct cur c;
+	struct cur c = cur_on(page + 68, 4);
 	int fd = open(s->path, O_RDONLY | O_CLOEXEC);
 	ssize_t n;
 	bool sqlite;
 
 	if (fd == -1)
 		return err_set(err, ERR_STORE, "store %s: %s", s->path, strerror(errno));
-	n = pread(fd, head, sizeof head, 0);
+	n = pread(fd, page, sizeof page, 0);
 	close(fd);
-	sqlite = n == sizeof head && memcmp(head, "SQLite format 3", 16) == 0;
-	c = cur_on(head + 68, 4);
+	if (n == -1)
+		return err_set(err, ERR_STORE, "store %s: %s", s->path, strerror(errno));
+	if (file_unborn(s->path, page, n))
+		return truncate(s->path, 0) == 0 ? 0 : err_set(err, ERR_STORE, "store %s: %s", s->path,
+		    strerror(errno));
+	sqlite = n >= HEAD && memcmp(page, "SQLite format 3", 16) == 0;
 	/* 0: anybody's; schema_read looks closer. */
 	if (sqlite && (memcmp(c.at, (uint8_t[4]){ 0 }, 4) == 0 || cur_u32(&c) == APPLICATION_ID))
 		return 0;

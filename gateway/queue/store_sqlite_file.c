@@ -297,7 +297,8 @@ undo:
 }
 
 /* Asks instead of trusting: on a file system without shared memory SQLite stays in its former
- * mode without a word. */
+ * mode without a word. And the answer comes before it is true: in a new file the mode is written
+ * by the commit at the statement's end, which may fail. */
 static int
 journal_mode(sqlite3 *db, const char *path, struct err *err)
 {
@@ -305,10 +306,12 @@ journal_mode(sqlite3 *db, const char *path, struct err *err)
 	bool wal = false;
 	int rc = sqlite3_prepare_v2(db, "PRAGMA journal_mode=WAL", -1, &st, NULL);
 
-	if (rc == SQLITE_OK && (rc = sqlite3_step(st)) == SQLITE_ROW)
+	if (rc == SQLITE_OK && (rc = sqlite3_step(st)) == SQLITE_ROW) {
 		wal = strcmp((const char *)sqlite3_column_text(st, 0), "wal") == 0;
+		rc = sqlite3_step(st);
+	}
 	sqlite3_finalize(st);
-	if (rc != SQLITE_ROW)
+	if (rc != SQLITE_DONE)
 		return sql_fault(db, rc, path, err);
 	return wal ? 0 : err_set(err, ERR_STORE, "store %s: this file system cannot hold a write-ahead "
 	    "log; use a local disk", path);

@@ -818,6 +818,48 @@ test_one_failure_after_the_other(void **state)
 	    (unsigned)f->known);
 }
 
+/* --- a disk that fails --- */
+
+/* The mode of the log is asked for, and the answer may come before the disk has said no. */
+static void
+has_a_log(struct store *s)
+{
+	sqlite3_stmt *st = NULL;
+
+	sqlite3_prepare_v2(s->db, "PRAGMA journal_mode", -1, &st, NULL);
+	assert_int_equal(sqlite3_step(st), SQLITE_ROW);
+	assert_string_equal(sqlite3_column_text(st, 0), "wal");
+	sqlite3_finalize(st);
+}
+
+/* A sync fails while a new store is made, and then the power. */
+static void
+test_a_new_store(void **state)
+{
+	enum { BEFORE_LOG = 16 };	/* events, more or less */
+	struct fixture *f = *state;
+	size_t nth = 0, harmed;
+	char why[800];
+
+	record_script(f, 1);
+	f->tag = 0;
+	do {
+		struct err err = { 0 };
+		struct store *s;
+
+		disk_empty(f->work);
+		record_begin(f, 0, 0);
+		disk_harm(CALL_SYNC, ++nth, 1, HARM_EIO);
+		if ((s = store_open(&f->conf, &err)) != NULL)
+			has_a_log(s);
+		harmed = disk_harmed();
+		if (!cut_everywhere(f, BEFORE_LOG, 20, why))
+			fail_msg("sync %zu, %s", nth, why);
+		store_sqlite.close(&s, true);
+	} while (harmed > 0);
+	assert_true(nth > 4);
+}
+
 int
 main(void)
 {
@@ -826,6 +868,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_a_lying_disk_is_found_out, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_an_upgrade_cut_short, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_one_failure_after_the_other, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_new_store, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("queue_power", tests, NULL, NULL);

@@ -1,5 +1,5 @@
 /*
- * queue_power_test.c - the SQLite store when the power fails
+ * queue_power_test.c - the SQLite store when the power fails, and on a disk that fails
  *
  * A script writes batches of everything that happens to messages, on a disk that remembers
  * (disk.h). After every single event of that disk the power fails, in several ways; the store is
@@ -9,7 +9,8 @@
  *   says which; every table is as it was after that batch, so is the tally; the file is sound; no id
  *   that was given comes again; and the store works on.
  *
- * Then by dice, one failure after the other on the same store.
+ * Then by dice, one failure after the other on the same store; and the other trouble: each call
+ * on the disk fails once, or many in a row, under somebody who does what queue_writer.c does.
  *
  * KANTELE_SEED=n other dice.
  */
@@ -860,6 +861,206 @@ test_a_new_store(void **state)
 	assert_true(nth > 4);
 }
 
+enum { FAULT_BATCHES = 4, TRIES_MOST = 300 };
+
+static const struct fault_row {
+	const char	*name;
+	unsigned	 calls;
+	enum disk_harm	 harm;
+	size_t		 times, step;	/* so many in a row; every step-th call is tried, dice say where
+					 * that begins */
+} fault_rows[] = {
+	{ "a read",		CALL_READ,	HARM_EIO,	1,	1 },
+};
+
+/* Who does what queue_writer.c does. */
+struct user {
+	struct fixture	*f;
+	struct store	*s;
+	uint64_t	 batch;		/* acknowledged */
+	bool		 doubt, closed_once;
+	uint64_t	 reserved;
+	size_t		 done_at[FAULT_BATCHES + 1];
+	size_t		 first_at;	/* the first acknowledgement since the trouble began */
+	char		 what[80];
+};
+
+static void
+user_trouble(const struct user *u, const struct err *err)
+{
+	if (err->code != ERR_STORE)
+		fail_msg("%s: it is not said to be the store's trouble: %s", u->what, err->text);
+}
+
+static void
+user_acknowledged(struct user *u)
+{
+	u->done_at[++u->batch] = disk_instant();
+	if (u->first_at == 0 && disk_harmed() > 0)
+		u->first_at = disk_instant();
+}
+
+static void
+user_asks(struct user *u)
+{
+	struct err err = { 0 };
+	uint64_t last;
+
+	if (store_sqlite.last_batch(u->s, &last, &err) == -1) {
+		user_trouble(u, &err);
+		store_sqlite.close(&u->s, false);
+		return;
+	}
+	if (last != u->batch && last != u->batch + 1)
+		fail_msg("%s: %" PRIu64 " after batch %" PRIu64, u->what, last, u->batch);
+	u->doubt = false;
+	if (last > u->batch)
+		user_acknowledged(u);
+}
+
+static void
+user_reserves(struct user *u)
+{
+	struct err err = { 0 };
+	uint64_t first;
+
+	if (store_sqlite.reserve(u->s, 10, &first, &err) == -1) {
+		user_trouble(u, &err);
+		return;
+	}
+	if (first < u->reserved)
+		fail_msg("%s: id %" PRIu64 " comes again", u->what, first);
+	u->reserved = first + 10;
+}
+
+static void
+user_writes(struct user *u)
+{
+	struct err err = { 0 };
+
+	if (store_sqlite.begin(u->s, u->batch + 1, &err) == -1) {
+		user_trouble(u, &err);
+		return;
+	}
+	if (script(u->s, u->batch + 1, &err) == -1) {
+		user_trouble(u, &err);
+		store_sqlite.rollback(u->s);
+		return;
+	}
+	switch (store_sqlite.commit(u->s, &err)) {
+	case COMMIT_DONE:
+		user_acknowledged(u);
+		return;
+	case COMMIT_NOT_DONE:
+		break;
+	case COMMIT_UNKNOWN:
+		u->doubt = true;
+		store_sqlite.close(&u->s, false);
+	}
+	user_trouble(u, &err);
+}
+
+static void
+user_step(struct user *u)
+{
+	struct err err = { 0 };
+
+	if (u->s == NULL && (u->s = store_open(&u->f->conf, &err)) == NULL)
+		user_trouble(u, &err);
+	else if (u->doubt)
+		user_asks(u);
+	else if (u->batch == 3 && !u->closed_once) {
+		u->closed_once = true;
+		store_sqlite.close(&u->s, false);
+	} else {
+		if (u->batch == 2)
+			user_reserves(u);
+		user_writes(u);
+	}
+}
+
+/* On top of it the power fails: what was acknowledged is there, and at most so many batches more. */
+static void
+user_lost_nothing(struct user *u, size_t at, unsigned more, enum disk_fate fate, uint64_t dice)
+{
+	struct promise p = { 0 };
+	uint64_t last;
+	char why[400];
+
+	while (p.reported < u->batch && u->done_at[p.reported + 1] <= at)
+		p.reported++;
+	p.begun = p.reported + more;
+	disk_at(at);
+	disk_cut(fate, dice);
+	disk_write(u->f->cut);
+	if (!keeps(u->f, &p, false, &last, why))
+		fail_msg("%s, power fails after event %zu (%s), KANTELE_SEED=%" PRIu64 ": %s", u->what,
+		    at, disk_fates[fate], u->f->seed, why);
+}
+
+static void
+user_meets_power_failures(struct user *u, size_t end, bool many, uint64_t *dice)
+{
+	for (uint64_t b = 1; b <= u->batch; b++)
+		if (u->first_at != 0 && (u->done_at[b] == u->first_at ||
+		    (many && u->done_at[b] > u->first_at)))
+			user_lost_nothing(u, u->done_at[b], 1, FATE_LOST, 0);
+	/* some moments of the trouble itself, and one of all */
+	for (size_t at = disk_harmed_at() + disk_random(dice) % 8; many && at < u->first_at;
+	    at += 2 + disk_random(dice) % 8)
+		user_lost_nothing(u, at, 1, FATE_RANDOM, disk_random(dice));
+	user_lost_nothing(u, disk_random(dice) % (end + 1), 1, FATE_RANDOM, disk_random(dice));
+}
+
+static bool
+user_runs(struct fixture *f, const struct fault_row *row, size_t nth, uint64_t *dice)
+{
+	struct user u = { .f = f };
+	const char *wrong;
+	size_t harmed, end;
+
+	snprintf(u.what, sizeof u.what, "%s (%s), from call %zu on", row->name,
+	    disk_harms[row->harm], nth);
+	disk_empty(f->work);
+	disk_record(f->work);
+	disk_harm(row->calls, nth, row->times, row->harm);
+	for (unsigned tries = 0; u.batch < FAULT_BATCHES; tries++) {
+		if (tries == TRIES_MOST)
+			fail_msg("%s: no end", u.what);
+		user_step(&u);
+	}
+	harmed = disk_harmed();
+	end = disk_instant();
+	disk_rest();
+	if (u.s == NULL)
+		u.s = record_open(f);
+	if ((wrong = differs(u.s, &f->shapes[u.batch])) != NULL)
+		fail_msg("%s: %s is not as it should be", u.what, wrong);
+	store_sqlite.close(&u.s, true);
+	if (harmed == 0)
+		return false;
+	user_meets_power_failures(&u, end, (row->calls & ~CALL_WRITE) == CALL_SYNC, dice);
+	return true;
+}
+
+static void
+test_a_disk_that_fails(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t dice = f->seed;
+	unsigned runs = 0;
+
+	record_script(f, FAULT_BATCHES + 1);
+	for (size_t i = 0; i < sizeof fault_rows / sizeof *fault_rows; i++) {
+		const struct fault_row *row = &fault_rows[i];
+
+		for (size_t nth = 1 + disk_random(&dice) % row->step;
+		    user_runs(f, row, nth, &dice); nth += row->step)
+			runs++;
+	}
+	print_message("%u faults\n", runs);
+}
+
 int
 main(void)
 {
@@ -869,6 +1070,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_an_upgrade_cut_short, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_one_failure_after_the_other, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_new_store, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_disk_that_fails, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("queue_power", tests, NULL, NULL);

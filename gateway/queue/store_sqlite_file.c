@@ -37,6 +37,7 @@
 enum { APPLICATION_ID = 0x4b4e544c };	/* "KNTL", octets 68..71 of the file */
 enum { LOCK_NAME = 4096 + 8 };
 enum { HEAD = 100, FIRST_PAGE = 4096 };	/* octets of the header, and of the page that it is in */
+enum { LOG_PIECE = 32768 };
 enum { COPY_PAGES = 256 };		/* a step of a copy: 1 MiB */
 
 /* What brings a store from version N (the index) to N + 1. Steps are never changed, only added. */
@@ -231,6 +232,32 @@ run_text(sqlite3 *db, const char *text, const char *what, struct err *err)
 	return rc == SQLITE_OK ? 0 : sql_fault(db, rc, what, err);
 }
 
+/* The write-ahead log of a connection that has read; NULL: none. */
+static sqlite3_file *
+log_of(sqlite3 *db)
+{
+	sqlite3_file *log = NULL;
+
+	if (sqlite3_file_control(db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log) != SQLITE_OK)
+		return NULL;
+	return log != NULL && log->pMethods != NULL ? log : NULL;
+}
+
+static int
+log_size(sqlite3_file *log, sqlite3_int64 *size)
+{
+	*size = 0;
+	return log != NULL ? log->pMethods->xFileSize(log, size) : SQLITE_OK;
+}
+
+/* May closing move the log into the database and delete it? Not one that log_confirm has not
+ * seen, and never another program's; an empty one is not worth leaving. */
+static void
+log_moves_at_close(sqlite3 *db, bool moves)
+{
+	sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, !moves, NULL);
+}
+
 static int
 connect(const char *path, sqlite3 **db, struct err *err)
 {
@@ -246,6 +273,7 @@ connect(const char *path, sqlite3 **db, struct err *err)
 		    sql_fault(*db, rc, path, err);
 	sqlite3_extended_result_codes(*db, 1);
 	sqlite3_busy_timeout(*db, 5000);	/* who copies holds a lock for moments only */
+	log_moves_at_close(*db, false);
 	return 0;
 }
 
@@ -254,11 +282,13 @@ static int
 schema_read(sqlite3 *db, const char *path, int64_t *version, struct err *err)
 {
 	int64_t application = 0, tables = 0;
+	sqlite3_int64 log;
 
 	if (pragma_number(db, "PRAGMA application_id", &application, err) == -1 ||
 	    pragma_number(db, "PRAGMA user_version", version, err) == -1 ||
 	    pragma_number(db, "SELECT count(*) FROM sqlite_master", &tables, err) == -1)
 		return -1;
+	log_moves_at_close(db, log_size(log_of(db), &log) == SQLITE_OK && log == 0);
 	if (application == 0 && tables == 0 && *version == 0)
 		return 0;
 	if (application != APPLICATION_ID)
@@ -317,6 +347,40 @@ journal_mode(sqlite3 *db, const char *path, struct err *err)
 	    "log; use a local disk", path);
 }
 
+static int
+log_write_again(sqlite3_file *log)
+{
+	uint8_t piece[LOG_PIECE];
+	sqlite3_int64 size, at;
+	int rc = log_size(log, &size), n;
+
+	for (at = 0; rc == SQLITE_OK && at < size; at += n) {
+		n = size - at < LOG_PIECE ? (int)(size - at) : LOG_PIECE;
+		if ((rc = log->pMethods->xRead(log, piece, n, at)) == SQLITE_OK)
+			rc = log->pMethods->xWrite(log, piece, n, at);
+	}
+	return rc == SQLITE_OK && size > 0 ? log->pMethods->xSync(log, SQLITE_SYNC_NORMAL) : rc;
+}
+
+/* A log that is found may hold what an fsync failed for. It can be read, and yet never be
+ * durable: the kernel takes the pages for written, and the next fsync says yes. So all of it is
+ * written once more before anybody believes it or moves it into the database; the same octets, so
+ * that it does not matter where that ends. Under the write lock nobody else changes it. */
+static int
+log_confirm(sqlite3 *db, const char *path, struct err *err)
+{
+	int rc;
+
+	if (run_text(db, "BEGIN IMMEDIATE", path, err) == -1)
+		return -1;
+	rc = log_write_again(log_of(db));
+	sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+	if (rc != SQLITE_OK)
+		return err_set(err, ERR_STORE, "store %s: its log: %s", path, sqlite3_errstr(rc));
+	log_moves_at_close(db, true);
+	return 0;
+}
+
 int
 file_open(struct store *s, const struct store_conf *conf, struct err *err)
 {
@@ -333,7 +397,7 @@ file_open(struct store *s, const struct store_conf *conf, struct err *err)
 	if (file_kind(s->path, &there, err) == -1 || file_lock(s, err) == -1 ||
 	    (there && file_ours(s, err) == -1) || file_create(s->path, err) == -1 ||
 	    connect(s->path, &s->db, err) == -1 || schema_read(s->db, s->path, &version, err) == -1 ||
-	    journal_mode(s->db, s->path, err) == -1)
+	    journal_mode(s->db, s->path, err) == -1 || log_confirm(s->db, s->path, err) == -1)
 		return -1;
 	return run_text(s->db, "PRAGMA synchronous=FULL; PRAGMA cache_size=-12288;"
 	    "PRAGMA secure_delete=ON; PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF;"

@@ -29,6 +29,7 @@
 #include <unistd.h>
 
 #include "disk.h"
+#include "queue/store_sqlite.h"
 #include "queue/store_sqlite_inner.h"
 #include "store_calls.h"
 #include "store_rules.h"
@@ -870,7 +871,24 @@ static const struct fault_row {
 	size_t		 times, step;	/* so many in a row; every step-th call is tried, dice say where
 					 * that begins */
 } fault_rows[] = {
+	{ "a sync",		CALL_SYNC,	HARM_EIO,	1,	1 },
+	{ "a sync, done",	CALL_SYNC,	HARM_LATE,	1,	1 },
+	{ "three syncs",	CALL_SYNC,	HARM_EIO,	3,	1 },
+	{ "a write",		CALL_WRITE,	HARM_EIO,	1,	3 },
+	{ "a write, done",	CALL_WRITE,	HARM_LATE,	1,	4 },
+	{ "no space",		CALL_WRITE,	HARM_FULL,	1,	4 },
+	{ "half a write",	CALL_WRITE,	HARM_SHORT,	1,	4 },
+	{ "no space for long",	CALL_WRITE,	HARM_FULL,	40,	7 },
 	{ "a read",		CALL_READ,	HARM_EIO,	1,	1 },
+	{ "a truncation",	CALL_TRUNCATE,	HARM_EIO,	1,	1 },
+	{ "an opening",		CALL_OPEN,	HARM_EIO,	1,	1 },
+	{ "a deletion",		CALL_DELETE,	HARM_EIO,	1,	1 },
+	{ "a deletion, done",	CALL_DELETE,	HARM_LATE,	1,	1 },
+	{ "a look",		CALL_LOOK,	HARM_EIO,	1,	3 },
+	{ "shared memory",	CALL_SHARED,	HARM_EIO,	1,	5 },
+	{ "anything, for a while", CALL_ANY,	HARM_EIO,	5,	11 },
+	{ "anything, for long",	CALL_ANY,	HARM_EIO,	60,	17 },
+	{ "syncs and writes",	CALL_SYNC | CALL_WRITE, HARM_EIO, 4,	7 },
 };
 
 /* Who does what queue_writer.c does. */
@@ -1061,6 +1079,65 @@ test_a_disk_that_fails(void **state)
 	print_message("%u faults\n", runs);
 }
 
+/* --- copying on a disk that fails: a copy is whole or not there, the store is left as it is --- */
+
+static bool
+copy_with(struct fixture *f, size_t nth, enum disk_harm harm)
+{
+	char to[120], part[140];
+	struct store_conf conf = { .path = to };
+	struct err err = { 0 };
+	size_t harmed;
+	int rc;
+
+	snprintf(to, sizeof to, "%s/copy.db", f->work);
+	snprintf(part, sizeof part, "%s.part", to);
+	disk_record(f->work);		/* for the syncs of the folder */
+	disk_harm(CALL_ANY, nth, 1, harm);
+	rc = store_sqlite_copy(f->path, to, NULL, NULL, &err);
+	harmed = disk_harmed();
+	disk_rest();
+	if (rc == -1 && err.code != ERR_STORE)
+		fail_msg("call %zu: %s", nth, err.text);
+	if (access(part, F_OK) == 0)
+		fail_msg("call %zu: half a copy is left", nth);
+	if (access(to, F_OK) == 0) {
+		struct store *s = store_sqlite.open(&conf, &err);
+
+		if (s == NULL)
+			fail_msg("call %zu: the copy: %s", nth, err.text);
+		if (store_unsound(s->db) != NULL || differs(s, &f->shapes[f->known]) != NULL)
+			fail_msg("call %zu: the copy is another", nth);
+		store_sqlite.close(&s, true);
+		unlink(to);
+		strcat(to, "-lock");
+		unlink(to);
+	} else if (rc == 0)
+		fail_msg("call %zu: there is no copy", nth);
+	return harmed > 0;
+}
+
+static void
+test_copy_on_a_disk_that_fails(void **state)
+{
+	struct fixture *f = *state;
+	struct err err = { 0 };
+	struct store *s;
+	char log[120];
+
+	record_script(f, 3);
+	disk_rest();
+	for (enum disk_harm harm = HARM_EIO; harm <= HARM_FULL; harm++)
+		for (size_t nth = 1; copy_with(f, nth, harm); nth++)
+			;
+	snprintf(log, sizeof log, "%s-wal", f->path);
+	assert_int_equal(access(log, F_OK), -1);
+	s = store_open(&f->conf, &err);
+	assert_non_null(s);
+	assert_null(differs(s, &f->shapes[3]));
+	store_sqlite.close(&s, true);
+}
+
 int
 main(void)
 {
@@ -1071,6 +1148,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_one_failure_after_the_other, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_new_store, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_disk_that_fails, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_copy_on_a_disk_that_fails, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("queue_power", tests, NULL, NULL);

@@ -183,6 +183,33 @@ file_ours(struct store *s, struct err *err)
 }
 
 static int
+sync_path(const char *path, int flags, struct err *err)
+{
+	int fd = open(path, flags | O_CLOEXEC), why = 0;
+
+	if (fd == -1 || fsync(fd) == -1)
+		why = errno;
+	if (fd != -1)
+		close(fd);
+	/* some file systems cannot sync a folder, and some folders may not be read */
+	if (why == 0 || ((flags & O_DIRECTORY) && (why == EINVAL || why == EACCES)))
+		return 0;
+	return err_set(err, ERR_STORE, "%s: %s", path, strerror(why));
+}
+
+/* The names in the folder of a file: that it is there, or that a log beside it is no more. */
+static int
+sync_folder(const char *path, struct err *err)
+{
+	char folder[4096];
+	const char *slash = strrchr(path, '/');
+
+	snprintf(folder, sizeof folder, "%.*s", slash == NULL ? 1 : slash == path ? 1 :
+	    (int)(slash - path), slash == NULL ? "." : path);
+	return sync_path(folder, O_RDONLY | O_DIRECTORY, err);
+}
+
+static int
 file_create(const char *path, struct err *err)
 {
 	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -394,10 +421,12 @@ file_open(struct store *s, const struct store_conf *conf, struct err *err)
 		return err_set(err, ERR_CONFIG, "store: no path");
 	if ((s->path = strdup(conf->path)) == NULL)
 		return err_set(err, ERR_SYSTEM, "store: no memory");
+	/* The folder last: a log that is gone must not come back, or last_batch() has lied. */
 	if (file_kind(s->path, &there, err) == -1 || file_lock(s, err) == -1 ||
 	    (there && file_ours(s, err) == -1) || file_create(s->path, err) == -1 ||
 	    connect(s->path, &s->db, err) == -1 || schema_read(s->db, s->path, &version, err) == -1 ||
-	    journal_mode(s->db, s->path, err) == -1 || log_confirm(s->db, s->path, err) == -1)
+	    journal_mode(s->db, s->path, err) == -1 || log_confirm(s->db, s->path, err) == -1 ||
+	    sync_folder(s->path, err) == -1)
 		return -1;
 	return run_text(s->db, "PRAGMA synchronous=FULL; PRAGMA cache_size=-12288;"
 	    "PRAGMA secure_delete=ON; PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF;"
@@ -449,28 +478,10 @@ copy_pages(sqlite3 *from, sqlite3 *to, store_progress_fn *progress, void *arg, s
 	return 0;
 }
 
-static int
-sync_path(const char *path, int flags, struct err *err)
-{
-	int fd = open(path, flags | O_CLOEXEC), rc;
-
-	if (fd == -1 || fsync(fd) == -1) {
-		rc = err_set(err, ERR_STORE, "%s: %s", path, strerror(errno));
-		if (fd != -1)
-			close(fd);
-		return rc;
-	}
-	close(fd);
-	return 0;
-}
-
 /* Whole and on disk under its own name, or not there. */
 static int
 copy_publish(const char *part, const char *to, struct err *err)
 {
-	char folder[4096];
-	const char *slash = strrchr(to, '/');
-
 	if (sync_path(part, O_RDONLY, err) == -1)
 		return -1;
 	if (renameat2(AT_FDCWD, part, AT_FDCWD, to, RENAME_NOREPLACE) == -1 && errno != EINVAL)
@@ -480,9 +491,7 @@ copy_publish(const char *part, const char *to, struct err *err)
 			return err_set(err, ERR_STORE, "%s: %s", to, strerror(errno));
 		unlink(part);
 	}
-	snprintf(folder, sizeof folder, "%.*s", slash == NULL ? 1 : slash == to ? 1 : (int)(slash - to),
-	    slash == NULL ? "." : to);
-	return sync_path(folder, O_RDONLY | O_DIRECTORY, err);
+	return sync_folder(to, err);
 }
 
 int

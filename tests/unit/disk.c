@@ -940,12 +940,16 @@ static int
 synced(int fd)
 {
 	struct stat st;
+	bool harm;
 
 	if (!disk.recording || disk.lies || fstat(fd, &st) == -1 || !S_ISDIR(st.st_mode))
 		return 0;
-	disk.folder_synced = true;
-	event_add((struct event){ .kind = EV_SYNC_FOLDER });
-	return 0;
+	if (!(harm = harmed(CALL_SYNC)) || fault.harm == HARM_LATE) {
+		disk.folder_synced = true;
+		event_add((struct event){ .kind = EV_SYNC_FOLDER });
+	}
+	errno = fault.why;
+	return harm ? -1 : 0;
 }
 
 int

@@ -900,6 +900,7 @@ struct user {
 	uint64_t	 reserved;
 	size_t		 done_at[FAULT_BATCHES + 1];
 	size_t		 first_at;	/* the first acknowledgement since the trouble began */
+	size_t		 denied_at;	/* the first time that was said: it is not in */
 	char		 what[80];
 };
 
@@ -919,6 +920,13 @@ user_acknowledged(struct user *u)
 }
 
 static void
+user_denied(struct user *u)
+{
+	if (u->denied_at == 0)
+		u->denied_at = disk_instant();
+}
+
+static void
 user_asks(struct user *u)
 {
 	struct err err = { 0 };
@@ -934,6 +942,8 @@ user_asks(struct user *u)
 	u->doubt = false;
 	if (last > u->batch)
 		user_acknowledged(u);
+	else
+		user_denied(u);
 }
 
 static void
@@ -970,6 +980,7 @@ user_writes(struct user *u)
 		user_acknowledged(u);
 		return;
 	case COMMIT_NOT_DONE:
+		user_denied(u);
 		break;
 	case COMMIT_UNKNOWN:
 		u->doubt = true;
@@ -1023,6 +1034,10 @@ user_meets_power_failures(struct user *u, size_t end, bool many, uint64_t *dice)
 		if (u->first_at != 0 && (u->done_at[b] == u->first_at ||
 		    (many && u->done_at[b] > u->first_at)))
 			user_lost_nothing(u, u->done_at[b], 1, FATE_LOST, 0);
+	if (u->denied_at != 0) {
+		user_lost_nothing(u, u->denied_at, 0, FATE_KEPT, 0);
+		user_lost_nothing(u, u->denied_at, 0, FATE_NO_NAMES, 0);
+	}
 	/* some moments of the trouble itself, and one of all */
 	for (size_t at = disk_harmed_at() + disk_random(dice) % 8; many && at < u->first_at;
 	    at += 2 + disk_random(dice) % 8)

@@ -80,7 +80,8 @@ struct run {
 	struct timer	*deadline;
 	struct queue	*queue;
 	struct traveller all[TRAVELLERS];
-	bool		 restarted, loading, healing;
+	const struct traveller *only;	/* the others stay at home; NULL: everybody travels */
+	bool		 restarted, loading, healing, stops_in_trouble;
 	uint64_t	 highest;	/* id */
 	unsigned	 offered, stored, dropped, loaded, adopted;
 	struct {
@@ -114,6 +115,8 @@ steps_wanted(const struct traveller *t)
 {
 	unsigned all = 0, first = travellers[t - t->run->all].first;
 
+	if (t->run->only != NULL && t->run->only != t)
+		return 0;
 	while (ways[t->way].steps[all] != END)
 		all++;
 	return t->run->restarted || first > all ? all : first;
@@ -138,6 +141,8 @@ told(struct traveller *t, const struct err *err)
 	if (err != NULL && err->code != ERR_STORE)
 		fail_msg("%s: %s, step %u: %s", r->what, ways[t->way].name, t->done, err->text);
 	if (err != NULL) {
+		if (r->queue == NULL)	/* it is being closed */
+			return;
 		if ((t->again = queue_in_trouble(r->queue, NULL)) == false)
 			go(t);
 		return;
@@ -398,7 +403,7 @@ owner_trouble(void *arg, bool in_trouble, const struct err *err)
 	for (unsigned i = 0; !in_trouble && i < TRAVELLERS; i++)
 		if (r->all[i].again)
 			go(&r->all[i]);
-	if (!in_trouble && r->healing)
+	if (in_trouble ? r->stops_in_trouble : r->healing)
 		loop_stop(r->loop);
 }
 
@@ -710,10 +715,42 @@ test_every_fault(void **state)
 	print_message("%u faults\n", runs);
 }
 
+/* Nobody knows whether it is in, the gateway is told to stop, and the disk is back just then: what
+ * is told is what is so. */
+static void
+test_stopped_in_doubt(void **state)
+{
+	enum { NONE = 9, ONE = 8 };	/* travellers with so many steps to do before the restart */
+	struct fixture *f = *state;
+	struct run *r = &f->run;
+	struct traveller *t = &r->all[ONE];
+	struct err err = { 0 };
+	struct store *s;
+
+	run_begins(f);
+	snprintf(r->what, sizeof r->what, "stopped in doubt");
+	r->only = &r->all[NONE];
+	queue_begins(f);
+	r->only = t;
+	r->stops_in_trouble = true;
+	disk_harm(CALL_SYNC, 1, 1000, HARM_EIO);
+	go(t);
+	loop_run(f->loop);
+	assert_true(disk_harmed() >= 2);	/* not only the commit: also who asked */
+	disk_rest();
+	queue_close(&r->queue);
+	timer_cancel(f->deadline);
+	s = store_sqlite.open(&f->conf, &err);
+	assert_non_null(s);
+	assert_int_equal(how_far(s->db, t, r->what), t->done);
+	store_sqlite.close(&s, true);
+}
+
 int
 main(void)
 {
 	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_stopped_in_doubt, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_every_fault, setup, teardown),
 	};
 

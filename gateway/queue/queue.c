@@ -307,7 +307,7 @@ queue_overdue(struct queue *q, queue_overdue_fn *overdue, void *arg)
 	op->call.overdue = overdue;
 	op->arg = arg;
 	op->u.scan.parts = q->owned;
-	op->u.scan.at = q->overdue_at;
+	op->u.scan.from = q->overdue_at;
 	op_wait(q, op);
 }
 

@@ -613,8 +613,12 @@ heart_close(struct queue **qp)
 	worker_free(&q->worker);	/* batch_done of the running one comes from here */
 	ops_join(&q->waiting, &q->after_load);
 	ops_join(&q->waiting, &q->asked);
-	if (q->doubt)
+	if (q->doubt)		/* asked once more: what is in must not be told to be refused */
+		writer_run(&q->writer, &q->batch);
+	if (q->doubt && q->batch.outcome == BATCH_IN_DOUBT)
 		drop_all(q, &q->batch.ops, &q->why);
+	else if (q->doubt)
+		batch_over(q);
 	close_rest(q);
 	drop_all(q, &q->kept, &stopping);
 	drop_all(q, &q->waiting, &stopping);

@@ -117,7 +117,7 @@ struct op {
 		struct store_flight flight;
 		struct {
 			struct store_parts parts;
-			struct store_cursor at;
+			struct store_cursor from, at;	/* at: afterwards */
 			struct store_index *rows;
 			struct store_notice *notices;
 			unsigned	 n;

@@ -66,7 +66,7 @@ scan_on(struct queue *q, enum op_kind kind, const struct store_parts *parts, str
 	struct op *op = op_new(q, kind);
 
 	op->u.scan.parts = *parts;
-	op->u.scan.at = at;
+	op->u.scan.from = at;
 	op_wait(q, op);
 }
 

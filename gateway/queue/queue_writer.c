@@ -324,6 +324,7 @@ index_one(void *arg, const struct store_index *x)
 static void
 scan_begin(struct op *op)
 {
+	op->u.scan.at = op->u.scan.from;	/* it may run again, for what shares its batch */
 	op->u.scan.n = 0;
 	op->u.scan.rows = arena_get(&op->out, LOAD_SLICE * sizeof *op->u.scan.rows);
 }
@@ -383,6 +384,7 @@ run_load_notices(struct writer *w, struct batch *b, struct op *op)
 	int rc;
 
 	(void)b;
+	op->u.scan.at = op->u.scan.from;
 	op->u.scan.n = 0;
 	op->u.scan.notices = arena_get(&op->out, LOAD_SLICE * sizeof *op->u.scan.notices);
 	rc = w->driver->notices(w->store, &op->u.scan.parts, &op->u.scan.at, LOAD_SLICE,

@@ -65,8 +65,9 @@ struct store_driver {
 	int		 (*backup)(const struct store_conf *, const char *file, struct err *);
 
 	/* `batch` grows by one with every round that writes; after COMMIT_UNKNOWN or a reopen,
-	 * last_batch() tells whether that one is in: then it must not be done again. 0: none yet. A new
-	 * process goes on from last_batch(). A node that was declared dead joins again in begin() and
+	 * last_batch() tells whether that one is in: then it must not be done again. What it says, and a
+	 * COMMIT_NOT_DONE, stays so if the power fails. 0: none yet. A new process goes on from
+	 * last_batch(). A node that was declared dead joins again in begin() and
 	 * owns nothing then. */
 	int		 (*begin)(struct store *, uint64_t batch, struct err *);
 	int		 (*flush)(struct store *, struct err *);

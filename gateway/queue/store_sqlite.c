@@ -128,14 +128,26 @@ sql_failed(struct store *s, struct bind *b, int rc, struct err *err)
 	snprintf(what, sizeof what, "%s", sqlite3_sql(b->st));
 	sql_fault(s->db, rc, what, err);
 	sqlite3_reset(b->st);
+	s->fallen |= s->open && sqlite3_get_autocommit(s->db);
 	return -1;
+}
+
+/* A fault (I/O, disk full) has rolled the open transaction back. What is still asked for in this round
+ * would be a transaction of its own, in for good. */
+static int
+sql_fallen(struct err *err)
+{
+	return err_set(err, ERR_STORE, "store: the transaction was rolled back");
 }
 
 int
 sql_run(struct store *s, struct bind *b, struct err *err)
 {
-	int rc = b->rc != SQLITE_OK ? b->rc : sqlite3_step(b->st);
+	int rc;
 
+	if (s->fallen)
+		return sql_fallen(err);
+	rc = b->rc != SQLITE_OK ? b->rc : sqlite3_step(b->st);
 	if (rc != SQLITE_DONE)
 		return sql_failed(s, b, rc, err);
 	sqlite3_reset(b->st);
@@ -145,8 +157,11 @@ sql_run(struct store *s, struct bind *b, struct err *err)
 int
 sql_row(struct store *s, struct bind *b, struct err *err)
 {
-	int rc = b->rc != SQLITE_OK ? b->rc : sqlite3_step(b->st);
+	int rc;
 
+	if (s->fallen)
+		return sql_fallen(err);
+	rc = b->rc != SQLITE_OK ? b->rc : sqlite3_step(b->st);
 	b->at = 0;
 	if (rc == SQLITE_ROW)
 		return 1;
@@ -294,7 +309,7 @@ sqlite_rollback(struct store *s)
 	/* Some faults (disk full, I/O) have rolled it back already. */
 	if (!sqlite3_get_autocommit(s->db))
 		sql_run(s, &b, NULL);
-	s->open = false;
+	s->open = s->fallen = false;
 	s->run.first = 0;
 	s->counts = s->committed;
 	s->inbox = s->committed_inbox;

@@ -36,6 +36,8 @@
 
 enum { APPLICATION_ID = 0x4b4e544c };	/* "KNTL", octets 68..71 of the file */
 enum { LOCK_NAME = 4096 + 8 };
+enum { HEAD = 100, FIRST_PAGE = 4096 };	/* octets of the header, and of the page that it is in */
+enum { LOG_PIECE = 32768 };
 enum { COPY_PAGES = 256 };		/* a step of a copy: 1 MiB */
 
 /* What brings a store from version N (the index) to N + 1. Steps are never changed, only added. */
@@ -134,24 +136,43 @@ file_lock(struct store *s, struct err *err)
 	return 0;
 }
 
-/* Reads the first page's head itself: SQLite would begin to repair whatever it opens. Under the lock,
+/* The power failed while a new file got its first page: it has a length, and nothing else yet, nor
+ * has a log. That is begun again; no journal need be there to say so, since SQLite does not look
+ * whether its name was synced. */
+static bool
+file_unborn(const char *path, const uint8_t *page, ssize_t n)
+{
+	static const uint8_t zeros[FIRST_PAGE];
+	char log[LOCK_NAME];
+	struct stat st;
+
+	snprintf(log, sizeof log, "%s-wal", path);
+	return n <= FIRST_PAGE && memcmp(page, zeros, (size_t)n) == 0 &&
+	    (stat(log, &st) == -1 || st.st_size == 0);
+}
+
+/* Reads the first page itself: SQLite would begin to repair whatever it opens. Under the lock,
  * because closing a descriptor of a file drops the locks that SQLite holds on it. */
 static int
 file_ours(struct store *s, struct err *err)
 {
-	uint8_t head[100];
+	uint8_t page[FIRST_PAGE + 1];
 	char lock[LOCK_NAME];
-	struct cur c;
+	struct cur c = cur_on(page + 68, 4);
 	int fd = open(s->path, O_RDONLY | O_CLOEXEC);
 	ssize_t n;
 	bool sqlite;
 
 	if (fd == -1)
 		return err_set(err, ERR_STORE, "store %s: %s", s->path, strerror(errno));
-	n = pread(fd, head, sizeof head, 0);
+	n = pread(fd, page, sizeof page, 0);
 	close(fd);
-	sqlite = n == sizeof head && memcmp(head, "SQLite format 3", 16) == 0;
-	c = cur_on(head + 68, 4);
+	if (n == -1)
+		return err_set(err, ERR_STORE, "store %s: %s", s->path, strerror(errno));
+	if (file_unborn(s->path, page, n))
+		return truncate(s->path, 0) == 0 ? 0 : err_set(err, ERR_STORE, "store %s: %s", s->path,
+		    strerror(errno));
+	sqlite = n >= HEAD && memcmp(page, "SQLite format 3", 16) == 0;
 	/* 0: anybody's; schema_read looks closer. */
 	if (sqlite && (memcmp(c.at, (uint8_t[4]){ 0 }, 4) == 0 || cur_u32(&c) == APPLICATION_ID))
 		return 0;
@@ -159,6 +180,33 @@ file_ours(struct store *s, struct err *err)
 		unlink(lock);		/* leaves no trace beside it */
 	return err_set(err, ERR_CONFIG, "store %s is %s; it is left alone, name another file", s->path,
 	    sqlite ? "another program's SQLite database" : "no SQLite database but some other file");
+}
+
+static int
+sync_path(const char *path, int flags, struct err *err)
+{
+	int fd = open(path, flags | O_CLOEXEC), why = 0;
+
+	if (fd == -1 || fsync(fd) == -1)
+		why = errno;
+	if (fd != -1)
+		close(fd);
+	/* some file systems cannot sync a folder, and some folders may not be read */
+	if (why == 0 || ((flags & O_DIRECTORY) && (why == EINVAL || why == EACCES)))
+		return 0;
+	return err_set(err, ERR_STORE, "%s: %s", path, strerror(why));
+}
+
+/* The names in the folder of a file: that it is there, or that a log beside it is no more. */
+static int
+sync_folder(const char *path, struct err *err)
+{
+	char folder[4096];
+	const char *slash = strrchr(path, '/');
+
+	snprintf(folder, sizeof folder, "%.*s", slash == NULL ? 1 : slash == path ? 1 :
+	    (int)(slash - path), slash == NULL ? "." : path);
+	return sync_path(folder, O_RDONLY | O_DIRECTORY, err);
 }
 
 static int
@@ -211,6 +259,32 @@ run_text(sqlite3 *db, const char *text, const char *what, struct err *err)
 	return rc == SQLITE_OK ? 0 : sql_fault(db, rc, what, err);
 }
 
+/* The write-ahead log of a connection that has read; NULL: none. */
+static sqlite3_file *
+log_of(sqlite3 *db)
+{
+	sqlite3_file *log = NULL;
+
+	if (sqlite3_file_control(db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log) != SQLITE_OK)
+		return NULL;
+	return log != NULL && log->pMethods != NULL ? log : NULL;
+}
+
+static int
+log_size(sqlite3_file *log, sqlite3_int64 *size)
+{
+	*size = 0;
+	return log != NULL ? log->pMethods->xFileSize(log, size) : SQLITE_OK;
+}
+
+/* May closing move the log into the database and delete it? Not one that log_confirm has not
+ * seen, and never another program's; an empty one is not worth leaving. */
+static void
+log_moves_at_close(sqlite3 *db, bool moves)
+{
+	sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, !moves, NULL);
+}
+
 static int
 connect(const char *path, sqlite3 **db, struct err *err)
 {
@@ -226,6 +300,7 @@ connect(const char *path, sqlite3 **db, struct err *err)
 		    sql_fault(*db, rc, path, err);
 	sqlite3_extended_result_codes(*db, 1);
 	sqlite3_busy_timeout(*db, 5000);	/* who copies holds a lock for moments only */
+	log_moves_at_close(*db, false);
 	return 0;
 }
 
@@ -234,11 +309,13 @@ static int
 schema_read(sqlite3 *db, const char *path, int64_t *version, struct err *err)
 {
 	int64_t application = 0, tables = 0;
+	sqlite3_int64 log;
 
 	if (pragma_number(db, "PRAGMA application_id", &application, err) == -1 ||
 	    pragma_number(db, "PRAGMA user_version", version, err) == -1 ||
 	    pragma_number(db, "SELECT count(*) FROM sqlite_master", &tables, err) == -1)
 		return -1;
+	log_moves_at_close(db, log_size(log_of(db), &log) == SQLITE_OK && log == 0);
 	if (application == 0 && tables == 0 && *version == 0)
 		return 0;
 	if (application != APPLICATION_ID)
@@ -277,7 +354,8 @@ undo:
 }
 
 /* Asks instead of trusting: on a file system without shared memory SQLite stays in its former
- * mode without a word. */
+ * mode without a word. And the answer comes before it is true: in a new file the mode is written
+ * by the commit at the statement's end, which may fail. */
 static int
 journal_mode(sqlite3 *db, const char *path, struct err *err)
 {
@@ -285,13 +363,49 @@ journal_mode(sqlite3 *db, const char *path, struct err *err)
 	bool wal = false;
 	int rc = sqlite3_prepare_v2(db, "PRAGMA journal_mode=WAL", -1, &st, NULL);
 
-	if (rc == SQLITE_OK && (rc = sqlite3_step(st)) == SQLITE_ROW)
+	if (rc == SQLITE_OK && (rc = sqlite3_step(st)) == SQLITE_ROW) {
 		wal = strcmp((const char *)sqlite3_column_text(st, 0), "wal") == 0;
+		rc = sqlite3_step(st);
+	}
 	sqlite3_finalize(st);
-	if (rc != SQLITE_ROW)
+	if (rc != SQLITE_DONE)
 		return sql_fault(db, rc, path, err);
 	return wal ? 0 : err_set(err, ERR_STORE, "store %s: this file system cannot hold a write-ahead "
 	    "log; use a local disk", path);
+}
+
+static int
+log_write_again(sqlite3_file *log)
+{
+	uint8_t piece[LOG_PIECE];
+	sqlite3_int64 size, at;
+	int rc = log_size(log, &size), n;
+
+	for (at = 0; rc == SQLITE_OK && at < size; at += n) {
+		n = size - at < LOG_PIECE ? (int)(size - at) : LOG_PIECE;
+		if ((rc = log->pMethods->xRead(log, piece, n, at)) == SQLITE_OK)
+			rc = log->pMethods->xWrite(log, piece, n, at);
+	}
+	return rc == SQLITE_OK && size > 0 ? log->pMethods->xSync(log, SQLITE_SYNC_NORMAL) : rc;
+}
+
+/* A log that is found may hold what an fsync failed for. It can be read, and yet never be
+ * durable: the kernel takes the pages for written, and the next fsync says yes. So all of it is
+ * written once more before anybody believes it or moves it into the database; the same octets, so
+ * that it does not matter where that ends. Under the write lock nobody else changes it. */
+static int
+log_confirm(sqlite3 *db, const char *path, struct err *err)
+{
+	int rc;
+
+	if (run_text(db, "BEGIN IMMEDIATE", path, err) == -1)
+		return -1;
+	rc = log_write_again(log_of(db));
+	sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+	if (rc != SQLITE_OK)
+		return err_set(err, ERR_STORE, "store %s: its log: %s", path, sqlite3_errstr(rc));
+	log_moves_at_close(db, true);
+	return 0;
 }
 
 int
@@ -307,10 +421,12 @@ file_open(struct store *s, const struct store_conf *conf, struct err *err)
 		return err_set(err, ERR_CONFIG, "store: no path");
 	if ((s->path = strdup(conf->path)) == NULL)
 		return err_set(err, ERR_SYSTEM, "store: no memory");
+	/* The folder last: a log that is gone must not come back, or last_batch() has lied. */
 	if (file_kind(s->path, &there, err) == -1 || file_lock(s, err) == -1 ||
 	    (there && file_ours(s, err) == -1) || file_create(s->path, err) == -1 ||
 	    connect(s->path, &s->db, err) == -1 || schema_read(s->db, s->path, &version, err) == -1 ||
-	    journal_mode(s->db, s->path, err) == -1)
+	    journal_mode(s->db, s->path, err) == -1 || log_confirm(s->db, s->path, err) == -1 ||
+	    sync_folder(s->path, err) == -1)
 		return -1;
 	return run_text(s->db, "PRAGMA synchronous=FULL; PRAGMA cache_size=-12288;"
 	    "PRAGMA secure_delete=ON; PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF;"
@@ -362,28 +478,10 @@ copy_pages(sqlite3 *from, sqlite3 *to, store_progress_fn *progress, void *arg, s
 	return 0;
 }
 
-static int
-sync_path(const char *path, int flags, struct err *err)
-{
-	int fd = open(path, flags | O_CLOEXEC), rc;
-
-	if (fd == -1 || fsync(fd) == -1) {
-		rc = err_set(err, ERR_STORE, "%s: %s", path, strerror(errno));
-		if (fd != -1)
-			close(fd);
-		return rc;
-	}
-	close(fd);
-	return 0;
-}
-
 /* Whole and on disk under its own name, or not there. */
 static int
 copy_publish(const char *part, const char *to, struct err *err)
 {
-	char folder[4096];
-	const char *slash = strrchr(to, '/');
-
 	if (sync_path(part, O_RDONLY, err) == -1)
 		return -1;
 	if (renameat2(AT_FDCWD, part, AT_FDCWD, to, RENAME_NOREPLACE) == -1 && errno != EINVAL)
@@ -393,9 +491,7 @@ copy_publish(const char *part, const char *to, struct err *err)
 			return err_set(err, ERR_STORE, "%s: %s", to, strerror(errno));
 		unlink(part);
 	}
-	snprintf(folder, sizeof folder, "%.*s", slash == NULL ? 1 : slash == to ? 1 : (int)(slash - to),
-	    slash == NULL ? "." : to);
-	return sync_path(folder, O_RDONLY | O_DIRECTORY, err);
+	return sync_folder(to, err);
 }
 
 int

@@ -50,6 +50,7 @@ struct store {
 	uint32_t	 tag;
 	uint64_t	 batch;		/* of the open transaction */
 	bool		 open;		/* a transaction is */
+	bool		 fallen;	/* it is not any more, and who opened it does not know yet */
 	struct store_counts counts;	/* with the open transaction */
 	struct store_counts committed;
 	uint64_t	 inbox, committed_inbox;	/* rows of it: mostly none, then nobody looks */

@@ -1606,6 +1606,7 @@ sql_on(const char *path, const char *text)
 static void
 test_not_our_file(void **state)
 {
+	static const char zeros[5000];
 	struct fixture *f = *state;
 	char path[128], lock[140];
 	struct stat before, after;
@@ -1625,6 +1626,10 @@ test_not_our_file(void **state)
 	assert_int_equal(before.st_size, after.st_size);
 	snprintf(lock, sizeof lock, "%s-lock", path);
 	assert_int_equal(access(lock, F_OK), -1);
+
+	/* a page of zeros is a store whose making was cut short; more of them may be anything */
+	write_file(path, zeros, sizeof zeros);
+	expect_refused(path, "no SQLite database");
 
 	snprintf(path, sizeof path, "%s/other.db", f->dir);
 	sql_on(path, "CREATE TABLE dlr(x)");

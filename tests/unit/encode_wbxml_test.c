@@ -586,7 +586,7 @@ read_known(void)
 			column[i] = strsep(&rest, "\t");
 		for (int k = 0; k < KINDS; k++)
 			if (strcmp(column[KIND], kinds[k]) == 0)
-				known[atoi(column[PAGE])][k][strtoul(column[TOKEN], NULL, 16) & 0xff] =
+				known[atoi(column[PAGE])][k][strtoul(column[TOKEN], NULL, 16) & 0xff] |=
 				    strcmp(column[STATUS], "never") != 0;
 	}
 	fclose(f);

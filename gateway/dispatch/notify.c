@@ -180,19 +180,24 @@ url_keep(struct notify *n, struct entry *e, struct text url, wall_t until)
 
 /* --- receivers -------------------------------------------------------------------- */
 
-/* "http://host:port" of a URL, in lower case as far as it counts. */
+/* "http://host:port" of a URL: who is called. User and password are nobody's business but the call's. */
 static struct text
-receiver_name(struct text url)
+receiver_name(struct text url, char out[NAME_MOST])
 {
-	size_t slashes = 0;
+	struct buf b = buf_on(out, NAME_MOST);
+	size_t scheme = 0, end, user = 0;
 
-	for (size_t i = 0; i < url.len; i++) {
-		if (url.at[i] == '/' && ++slashes == 3)
-			return (struct text){ url.at, i };
-		if (slashes == 2 && (url.at[i] == '?' || url.at[i] == '#'))
-			return (struct text){ url.at, i };
-	}
-	return url;
+	for (size_t i = 0; i + 2 < url.len && scheme == 0; i++)
+		if (memcmp(url.at + i, "://", 3) == 0)
+			scheme = i + 3;
+	for (end = scheme; end < url.len && memchr("/?#", url.at[end], 3) == NULL; end++)
+		if (url.at[end] == '@')
+			user = end + 1;
+	if (user == 0)
+		user = scheme;
+	buf_bytes(&b, url.at, scheme < NAME_MOST ? scheme : NAME_MOST);
+	buf_bytes(&b, url.at + user, end - user < NAME_MOST - b.len ? end - user : NAME_MOST - b.len);
+	return (struct text){ out, b.len };
 }
 
 static uint16_t
@@ -227,11 +232,10 @@ receiver_bucket(struct notify *n, struct text name)
 static uint16_t
 receiver_of(struct notify *n, struct text url)
 {
-	struct text name = receiver_name(url);
+	char room[NAME_MOST];
+	struct text name = receiver_name(url, room);
 	uint16_t *bucket, number;
 
-	if (name.len > NAME_MOST)
-		name.len = NAME_MOST;
 	bucket = receiver_bucket(n, name);
 	for (number = *bucket; number != NOBODY; number = n->receivers[number].chain)
 		if (text_is(name, n->receivers[number].name))
@@ -510,7 +514,7 @@ entry_log(struct notify *n, const struct entry *e, const char *event, int status
 }
 
 static void
-entry_failed(struct notify *n, uint32_t number, wall_t until, bool forbidden)
+entry_failed(struct notify *n, uint32_t number, wall_t until, const struct fetch_result *result)
 {
 	struct entry *e = entry_at(n, number);
 	wall_t now = clock_wall(), due;
@@ -519,7 +523,9 @@ entry_failed(struct notify *n, uint32_t number, wall_t until, bool forbidden)
 	if (e->tries < UINT16_MAX)
 		e->tries++;
 	due = retry_call_again(&n->conf.retry, e->tries, until, now);
-	if (due != 0 && forbidden && n->conf.retry.most < 0)
+	if (result->hopeless)
+		due = 0;
+	if (due != 0 && result->forbidden && n->conf.retry.most < 0)
 		due = now + RETRY_CALLS_SLOWEST <= until ? now + RETRY_CALLS_SLOWEST : 0;
 	if (due == 0) {
 		n->status.given_up++;
@@ -568,7 +574,7 @@ call_done(void *arg, const struct fetch_result *result)
 	rate_add(&n->status.calls, loop_now(n->loop), 1);
 	call_end(c);
 	if (!done) {
-		entry_failed(n, number, until, result->forbidden);
+		entry_failed(n, number, until, result);
 		return;
 	}
 	queue_notice_done(ledger_queue(n->ledger), e->id, e->order_key);

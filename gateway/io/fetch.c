@@ -307,6 +307,12 @@ call_explains(CURLcode code)
 	}
 }
 
+static bool
+call_hopeless(CURLcode code)
+{
+	return code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL;
+}
+
 static void
 call_error(const struct fetch_call *c, CURLcode code, struct err *err)
 {
@@ -346,6 +352,7 @@ call_ended(struct fetch_call *c, CURLcode code)
 		result.status = (int)status;
 	else
 		call_error(c, code, &result.err);
+	result.hopeless = call_hopeless(code);
 	list_out(c);
 	curl_multi_remove_handle(f->multi, c->easy);
 	c->active = false;
@@ -607,6 +614,7 @@ fetch_get(struct fetch *f, const char *url, fetch_done_fn *done, void *arg)
 		return c;
 	}
 	c->early.forbidden = c->forbidden;
+	c->early.hopeless = call_hopeless(code);
 	call_error(c, code != CURLE_OK ? code : CURLE_FAILED_INIT, &c->early.err);
 	list_in(&f->stillborn, c);
 	loop_soon(f->loop, &f->soon);

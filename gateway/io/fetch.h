@@ -38,6 +38,7 @@ struct fetch_result {
 	int		 status;		/* HTTP; 0: no answer, see err */
 	struct err	 err;			/* never holds the URL's query */
 	bool		 forbidden;		/* the address may not be called: no use trying again soon */
+	bool		 hopeless;		/* the URL is none: no use trying again at all */
 };
 typedef void fetch_done_fn(void *arg, const struct fetch_result *);
 

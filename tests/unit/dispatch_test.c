@@ -28,7 +28,7 @@
 
 #include "fake_smsc.h"
 
-enum { CALLS_MOST = 4096, PATIENCE_MS = 8000 };
+enum { CALLS_MOST = 4096, PATIENCE_MS = 8000, NO_URL = -2 };
 
 /* --- recorded callbacks ---------------------------------------------------------------- */
 
@@ -43,7 +43,7 @@ struct call {
 static struct call calls[CALLS_MOST];
 static size_t calls_count, calls_open, calls_open_most;
 static struct soon calls_soon;
-static int (*call_status)(const struct call *);	/* -1: no answer now */
+static int (*call_status)(const struct call *);	/* 0: nobody there; -1: no answer now; NO_URL */
 static struct loop *loop;
 
 static void
@@ -59,6 +59,8 @@ calls_answer(void *arg)
 			r.status = call_status(&calls[i]);
 		if (r.status == -1)
 			continue;
+		if (r.status == NO_URL)
+			r = (struct fetch_result){ .hopeless = true };
 		calls[i].open = false;
 		calls_open--;
 		calls[i].done(calls[i].arg, &r);
@@ -1415,6 +1417,40 @@ test_calls_are_bounded(void **state)
 	assert_int_equal(calls_open_most, 40);
 }
 
+static int
+no_such_url(const struct call *c)
+{
+	(void)c;
+	return NO_URL;
+}
+
+/* The log names who was called, not by which password; what can never be called is not tried for a day. */
+static void
+test_hopeless_url(void **state)
+{
+	char path[] = "/tmp/dispatch-log-XXXXXX", log[8192];
+	int fd = mkstemp(path);
+	ssize_t n;
+
+	(void)state;
+	assert_int_equal(log_open(path, LOG_LEVEL_INFO, NULL), 0);
+	call_status = no_such_url;
+	start(one_link);
+	SUBMIT(.to = "+44790", .mask = 8, .url = "http://amy:s3cret@h:99999/x@y?%d");
+	UNTIL(calls_count == 1 && calls_open == 0);
+	pause_ms(20);
+	assert_int_equal(calls_count, 1);
+	log_flush();
+	assert_int_equal(log_open(NULL, LOG_LEVEL_INFO, NULL), 0);
+	assert_true((n = read(fd, log, sizeof log - 1)) > 0);
+	log[n] = '\0';
+	assert_non_null(strstr(log, "notify-given-up"));
+	assert_non_null(strstr(log, "receiver=http://h:99999 "));
+	assert_null(strstr(log, "s3cret"));
+	close(fd);
+	unlink(path);
+}
+
 static void
 test_notifications_survive(void **state)
 {
@@ -1609,7 +1645,8 @@ main(void)
 		TEST(test_reports), TEST(test_receipts_of_segments),
 		TEST(test_receipt_before_answer), TEST(test_receipt_ids),
 		TEST(test_notifications_in_order), TEST(test_dead_receiver),
-		TEST(test_calls_are_bounded), TEST(test_notifications_survive),
+		TEST(test_calls_are_bounded), TEST(test_hopeless_url),
+		TEST(test_notifications_survive),
 		TEST(test_store_trouble), TEST(test_suspend_and_drain), TEST(test_drain),
 		TEST(test_cancel_and_replace),
 	};

@@ -266,6 +266,8 @@ errors_name_the_host_and_nothing_more(void **state)
 		assert_int_equal(last.status, 0);
 		assert_int_equal(last.err.code, ERR_PEER);
 		assert_string_equal(last.err.text, error_cases[i].error);
+		assert_int_equal(last.hopeless, strstr(last.err.text, "bad/illegal") != NULL ||
+		    strstr(last.err.text, "Unsupported") != NULL);
 	}
 }
 

@@ -128,6 +128,12 @@ on_changed(void *arg, uint64_t id, uint64_t key, enum store_result result, bool 
 }
 
 static void
+on_decide(void *arg, uint64_t id, uint64_t key, enum store_wish wish, queue_decided_fn *done, void *done_arg)
+{
+	scheduler_decide(((struct dispatch *)arg)->scheduler, id, key, wish, done, done_arg);
+}
+
+static void
 on_loaded(void *arg, const struct store_index *rows, size_t n, bool end)
 {
 	scheduler_loaded(((struct dispatch *)arg)->scheduler, rows, n, end);
@@ -279,7 +285,7 @@ dispatch_on_mode(struct dispatch *d, dispatch_mode_fn *fn, void *arg)
 
 static const struct queue_owner owner = {
 	.offer = on_offer, .stored = on_stored, .dropped = on_dropped,
-	.adopted = on_adopted, .withhold = on_withhold,
+	.adopted = on_adopted, .withhold = on_withhold, .decide = on_decide,
 	.changed = on_changed, .loaded = on_loaded, .loaded_notices = on_loaded_notices,
 	.trouble = on_trouble,
 	.come = on_come, .leave = on_leave, .lost = on_lost, .evidence = on_evidence,
@@ -493,13 +499,6 @@ dispatch_mode(struct dispatch *d, enum dispatch_mode mode)
 {
 	d->mode = mode;
 	scheduler_stop(d->scheduler, mode == DISPATCH_SUSPENDED || d->draining);
-}
-
-void
-dispatch_decide(struct dispatch *d, uint64_t id, uint64_t order_key, enum dispatch_verdict verdict,
-    dispatch_decided_fn *done, void *arg)
-{
-	scheduler_decide(d->scheduler, id, order_key, verdict, done, arg);
 }
 
 /* --- closing ------------------------------------------------------------------------------- */

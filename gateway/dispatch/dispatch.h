@@ -70,14 +70,6 @@ void		 dispatch_on_mode(struct dispatch *, dispatch_mode_fn *, void *arg);
 enum dispatch_mode { DISPATCH_RUNNING, DISPATCH_ISOLATED, DISPATCH_SUSPENDED };
 void		 dispatch_mode(struct dispatch *, enum dispatch_mode);
 
-/* A person decides about a message of unknown outcome (outcome-unknown = hold; queue_held lists
- * them): it is sent again and may arrive twice, or it ends as unknown, with its report. */
-enum dispatch_verdict { DISPATCH_RESEND, DISPATCH_GIVE_UP };
-enum dispatch_decided { DECIDED, DECIDED_NOT_HELD, DECIDED_TROUBLE };	/* TROUBLE: the store's, or no memory */
-typedef void dispatch_decided_fn(void *arg, enum dispatch_decided);
-void		 dispatch_decide(struct dispatch *, uint64_t id, uint64_t order_key, enum dispatch_verdict,
-		    dispatch_decided_fn *, void *arg);
-
 /* Nothing new is sent; done is called when the last answer came, or at the deadline. */
 void		 dispatch_drain(struct dispatch *, unsigned deadline_ms, void (*done)(void *), void *arg);
 /* Before or after queue_close. Closes the links at once: what is in flight is in doubt. */

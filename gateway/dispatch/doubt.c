@@ -314,7 +314,7 @@ scheduler_late(struct scheduler *s, struct link *l, uint64_t ticket, bool accept
 /* --- a person decides --------------------------------------------------------------------- */
 
 static void
-decision_end(struct decision *d, enum dispatch_decided how)
+decision_end(struct decision *d, enum store_result how)
 {
 	struct decision **at = &d->scheduler->decisions, was = *d;
 
@@ -347,14 +347,14 @@ decision_settled(void *arg, const struct err *err, const struct store_joined *jo
 	struct scheduler *s = d->scheduler;
 
 	(void)joined;
-	if (err == NULL && d->verdict == DISPATCH_RESEND) {
+	if (err == NULL && d->wish == WISH_RESEND) {
 		if (backlog_put(s->backlog, &d->item) == -1)
 			log_error("no memory: message %" PRIu64 " waits for the next start", d->id);
 		scheduler_soon(s);
 	} else {
 		trials_drop(s->trials, d->id);
 	}
-	decision_end(d, err == NULL ? DECIDED : DECIDED_TROUBLE);
+	decision_end(d, err == NULL ? STORE_OK : STORE_FAILED);
 }
 
 static int
@@ -380,7 +380,7 @@ decision_read(void *arg, const struct err *err, const struct store_flight *row)
 {
 	struct decision *d = arg;
 	struct scheduler *s = d->scheduler;
-	bool again = d->verdict == DISPATCH_RESEND;
+	bool again = d->wish == WISH_RESEND;
 	struct store_settlement st = { .outcome = OUTCOME_UNKNOWN };
 	struct report event = { .event = DLR_UNKNOWN };
 	struct message *m = NULL;
@@ -388,13 +388,13 @@ decision_read(void *arg, const struct err *err, const struct store_flight *row)
 	if (err == NULL && row->body.at != NULL && row->state == STATE_HELD)
 		m = message_unpack(row->body.at, row->body.len, NULL);
 	if (m == NULL) {
-		decision_end(d, err != NULL ? DECIDED_TROUBLE : DECIDED_NOT_HELD);
+		decision_end(d, err != NULL ? STORE_FAILED : STORE_ABSENT);
 		return;
 	}
 	m->id = d->id;
 	if (again && decision_remember(d, row, m) == -1) {
 		message_free(&m);
-		decision_end(d, DECIDED_TROUBLE);
+		decision_end(d, STORE_FAILED);
 		return;
 	}
 	lates_forget(s, d->id);
@@ -406,23 +406,23 @@ decision_read(void *arg, const struct err *err, const struct store_flight *row)
 }
 
 void
-scheduler_decide(struct scheduler *s, uint64_t id, uint64_t key, enum dispatch_verdict verdict,
-    dispatch_decided_fn *done, void *arg)
+scheduler_decide(struct scheduler *s, uint64_t id, uint64_t key, enum store_wish wish,
+    queue_decided_fn *done, void *arg)
 {
 	struct decision *d;
 
 	for (d = s->decisions; d != NULL; d = d->next) {
 		if (d->id != id)
 			continue;
-		done(arg, DECIDED_NOT_HELD);	/* somebody else's word is being carried out */
+		done(arg, STORE_ABSENT);	/* somebody else's word is being carried out */
 		return;
 	}
 	if ((d = malloc(sizeof *d)) == NULL) {
-		done(arg, DECIDED_TROUBLE);
+		done(arg, STORE_FAILED);
 		return;
 	}
 	*d = (struct decision){ .scheduler = s, .next = s->decisions, .id = id, .key = key,
-	    .verdict = verdict, .done = done, .arg = arg };
+	    .wish = wish, .done = done, .arg = arg };
 	s->decisions = d;
 	ledger_flight(s->ledger, id, key, decision_read, d);
 }

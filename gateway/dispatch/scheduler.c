@@ -67,6 +67,7 @@ scheduler_free(struct scheduler **sp)
 	}
 	for (struct decision *d = s->decisions, *next; d != NULL; d = next) {
 		next = d->next;
+		d->done(d->arg, STORE_FAILED);
 		free(d);
 	}
 	flights_free(&s->flights);

@@ -65,8 +65,8 @@ void		 scheduler_routes_changed(struct scheduler *);	/* after every links_apply 
 enum routable	 scheduler_routable(struct scheduler *, const struct message *);
 void		 scheduler_stop(struct scheduler *, bool stop);	/* nothing new leaves */
 bool		 scheduler_quiet(const struct scheduler *);	/* nothing is on its way */
-void		 scheduler_decide(struct scheduler *, uint64_t id, uint64_t order_key, enum dispatch_verdict,
-		    dispatch_decided_fn *, void *arg);
+void		 scheduler_decide(struct scheduler *, uint64_t id, uint64_t order_key, enum store_wish,
+		    queue_decided_fn *, void *arg);
 void		 scheduler_tick(struct scheduler *, bool clock_trusted);	/* once a second */
 void		 scheduler_status(const struct scheduler *, struct dispatch_status *);
 const struct rate *scheduler_sent(const struct scheduler *);

@@ -46,9 +46,9 @@ struct decision {			/* of a person, about a message that is held; being carried 
 	struct scheduler *scheduler;
 	struct decision	*next;
 	uint64_t	 id, key;
-	enum dispatch_verdict verdict;
+	enum store_wish	 wish;
 	struct backlog_item item;
-	dispatch_decided_fn *done;
+	queue_decided_fn *done;
 	void		*arg;
 };
 

@@ -15,6 +15,9 @@
  */
 #include "http/door_admin.h"
 
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/buf.h"
@@ -28,7 +31,7 @@
 
 enum {
 	GUESSERS = 32, ADDRESS_SIZE = 64, PENALTY_MOST_S = 10, WAITING_MOST = 64,
-	PAGE_MOST = 1 << 20, NAME_MOST = 100, LINE_MOST = 2000, HELD_SHOWN = 256 * 1024
+	PAGE_MOST = 1 << 20, NAME_MOST = 100, MODE_MOST = 40, LINE_MOST = 2000, HELD_SHOWN = 256 * 1024
 };
 
 struct waiting {			/* a request that is looked at later */
@@ -47,6 +50,7 @@ struct guesser {
 struct admin {
 	struct admin_setup setup;
 	enum dispatch_mode mode;
+	wall_t		 obeyed;	/* when the mode for all was set that we obeyed last */
 	bool		 stopping;
 	struct guesser	 guessers[GUESSERS];
 	struct waiting	*waiting;
@@ -67,6 +71,7 @@ static const struct param_row rows[] = {
 	{ .param = PARAM_PASSWORD, .name = "password" },
 	{ .param = PARAM_FILE, .name = "file" },
 	{ .param = PARAM_ID, .name = "id" },
+	{ .param = PARAM_NODES, .name = "nodes" },
 	{ .param = PARAM_LEVEL, .name = "level", .number = true, .least = 0, .most = 4 },
 	{ .name = NULL }
 };
@@ -120,15 +125,15 @@ say(struct ask *a, const char *text)
 
 /* --- commands -------------------------------------------------------------------- */
 
+static const char *const mode_words[] = {
+	[DISPATCH_RUNNING] = "running", [DISPATCH_ISOLATED] = "isolated",
+	[DISPATCH_SUSPENDED] = "suspended"
+};
+
 static const char *
 mode_word(const struct admin *d)
 {
-	static const char *const words[] = {
-		[DISPATCH_RUNNING] = "running", [DISPATCH_ISOLATED] = "isolated",
-		[DISPATCH_SUSPENDED] = "suspended"
-	};
-
-	return d->stopping ? "going down" : words[d->mode];
+	return d->stopping ? "going down" : mode_words[d->mode];
 }
 
 static void
@@ -139,16 +144,79 @@ cmd_status(struct ask *a)
 }
 
 static void
-set_mode(struct ask *a, enum dispatch_mode mode, const char *already, const char *now)
+mode_is(struct admin *d, enum dispatch_mode mode, const char *what)
 {
-	if (a->admin->mode == mode) {
-		say(a, already);
+	d->mode = mode;
+	dispatch_mode(d->setup.dispatch, mode);
+	log_warn("admin: %s", what);
+}
+
+/* Written where all nodes look; each obeys within its next look, we too. */
+struct mode_change {
+	struct ask	 ask;
+	const char	*now;
+};
+
+static void
+mode_written(void *arg, const struct err *err)
+{
+	struct mode_change *c = arg;
+
+	say(&c->ask, err != NULL ? err->text : c->now);
+	if (err == NULL)
+		say(&c->ask, ", on all nodes");
+	reply(&c->ask);
+	free(c);
+}
+
+static void
+set_mode_of_all(struct ask *a, enum dispatch_mode mode, const char *now)
+{
+	struct mode_change *c = malloc(sizeof *c);
+	wall_t at = clock_wall();
+	char text[MODE_MOST];
+
+	if (c == NULL) {
+		say(a, "No memory");
 		return;
 	}
-	a->admin->mode = mode;
-	dispatch_mode(a->admin->setup.dispatch, mode);
-	log_warn("admin: %s", now);
-	say(a, now);
+	a->later = true;
+	*c = (struct mode_change){ .ask = *a, .now = now };
+	/* Later than the last one, whatever the clocks of the nodes say. */
+	snprintf(text, sizeof text, "%" PRId64 " %s", at > a->admin->obeyed ? at : a->admin->obeyed + 1,
+	    mode_words[mode]);
+	queue_mode_all(a->admin->setup.queue, text_of(text), mode_written, c);
+}
+
+void
+admin_mode_of_all(struct admin *d, struct text mode)
+{
+	struct text at;
+	long when;
+
+	if (!text_cut(&mode, ' ', &at) || text_number(at, 1, LONG_MAX, &when) == -1 || when <= d->obeyed)
+		return;
+	d->obeyed = when;
+	for (size_t i = 0; i < sizeof mode_words / sizeof *mode_words; i++)
+		if (text_is(mode, mode_words[i]) && d->mode != (enum dispatch_mode)i)
+			mode_is(d, (enum dispatch_mode)i, mode_words[i]);
+}
+
+static void
+set_mode(struct ask *a, enum dispatch_mode mode, const char *already, const char *now)
+{
+	struct text nodes = a->params.text[PARAM_NODES];
+
+	if (text_is(nodes, "all")) {
+		set_mode_of_all(a, mode, now);
+	} else if (nodes.len > 0) {
+		say(a, "nodes=all is for all nodes; without it this one");
+	} else if (a->admin->mode == mode) {
+		say(a, already);
+	} else {
+		mode_is(a->admin, mode, now);
+		say(a, now);
+	}
 }
 
 static void
@@ -259,13 +327,13 @@ cmd_backup(struct ask *a)
 
 struct decision {
 	struct ask	 ask;
-	enum dispatch_verdict verdict;
+	enum store_wish wish;
 	char		 id[PUSH_ID_SIZE];
 };
 
 /* The request is answered when the queue has been asked; NULL: answered now. */
 static struct decision *
-decision_new(struct ask *a, enum dispatch_verdict verdict)
+decision_new(struct ask *a, enum store_wish wish)
 {
 	struct decision *d = malloc(sizeof *d);
 
@@ -274,7 +342,7 @@ decision_new(struct ask *a, enum dispatch_verdict verdict)
 		return NULL;
 	}
 	a->later = true;
-	*d = (struct decision){ .ask = *a, .verdict = verdict };
+	*d = (struct decision){ .ask = *a, .wish = wish };
 	return d;
 }
 
@@ -317,26 +385,23 @@ held_found(void *arg, const struct err *err, const struct store_index *rows, siz
 static void
 cmd_held(struct ask *a)
 {
-	struct decision *d = decision_new(a, DISPATCH_RESEND);
+	struct decision *d = decision_new(a, WISH_RESEND);
 
 	if (d != NULL)
 		queue_held(a->admin->setup.queue, held_found, d);
 }
 
 static void
-decided(void *arg, enum dispatch_decided how)
+decided(void *arg, const struct err *err, enum store_result how)
 {
 	struct decision *d = arg;
-	bool again = d->verdict == DISPATCH_RESEND;
-	static const char *const words[] = {
-		[DECIDED_NOT_HELD] = "This message is not held",
-		[DECIDED_TROUBLE] = "The store cannot write it now, try again"
-	};
+	bool again = d->wish == WISH_RESEND;
 
-	if (how == DECIDED)
+	if (err == NULL && how == STORE_OK)
 		log_event(again ? "resend" : "give-up", d->id,
 		    (struct log_field[]){ { "door", TEXT("admin") } }, 1);
-	decision_reply(d, how != DECIDED ? words[how] : again ? "Sent again" : "Given up");
+	decision_reply(d, err != NULL ? err->text : how != STORE_OK ? "This message is not held" :
+	    again ? "Sent again" : "Given up");
 }
 
 static void
@@ -349,17 +414,17 @@ decision_found(void *arg, const struct err *err, const struct store_view *v, siz
 		return;
 	}
 	queue_push_id_of(d->ask.admin->setup.queue, v->id, d->id);
-	dispatch_decide(d->ask.admin->setup.dispatch, v->id, v->order_key, d->verdict, decided, d);
+	queue_decide(d->ask.admin->setup.queue, v->id, v->order_key, d->wish, decided, d);
 }
 
 static void
-decide(struct ask *a, enum dispatch_verdict verdict)
+decide(struct ask *a, enum store_wish wish)
 {
 	struct decision *d;
 
 	if (a->params.text[PARAM_ID].len == 0)
 		say(a, "Give id=PUSH-ID: `held' lists them");
-	else if ((d = decision_new(a, verdict)) != NULL)
+	else if ((d = decision_new(a, wish)) != NULL)
 		queue_find(a->admin->setup.queue, (struct text){ 0 }, a->params.text[PARAM_ID],
 		    decision_found, d);
 }
@@ -367,13 +432,13 @@ decide(struct ask *a, enum dispatch_verdict verdict)
 static void
 cmd_resend(struct ask *a)
 {
-	decide(a, DISPATCH_RESEND);
+	decide(a, WISH_RESEND);
 }
 
 static void
 cmd_give_up(struct ask *a)
 {
-	decide(a, DISPATCH_GIVE_UP);
+	decide(a, WISH_GIVE_UP);
 }
 
 enum right { RIGHT_STATUS, RIGHT_ADMIN };

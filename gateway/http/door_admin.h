@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/secret.h"
+#include "base/text.h"
 #include "dispatch/dispatch.h"
 
 struct admin;
@@ -40,6 +41,8 @@ struct admin_setup {			/* pointers are the caller's and outlive the door */
 struct admin	*admin_new(const struct admin_setup *, struct err *);
 void		 admin_free(struct admin **);
 void		 admin_configure(struct admin *, const struct admin_setup *);	/* after a reload */
+/* A mode that somebody gave to all nodes, as queue_mode_all's text: obeyed once. */
+void		 admin_mode_of_all(struct admin *, struct text mode);
 void		 admin_stopping(struct admin *);	/* from now on nothing is done any more */
 void		 door_admin(void *admin, struct http_request *);
 

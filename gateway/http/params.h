@@ -27,7 +27,7 @@ enum param {
 	/* messages */
 	PARAM_LIMIT,
 	/* admin */
-	PARAM_FILE, PARAM_LEVEL, PARAM_ID,
+	PARAM_FILE, PARAM_LEVEL, PARAM_ID, PARAM_NODES,
 	PARAMS
 };
 

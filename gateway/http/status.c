@@ -13,6 +13,7 @@
 
 #include "base/buf.h"
 #include "http/door_admin.h"
+#include "http/status_nodes.h"
 #include "queue/queue.h"
 
 struct page {
@@ -175,6 +176,7 @@ status_lines(struct page *p, const struct admin_setup *a, const char *mode)
 	lines_traffic(p, mode, a, &s);
 	lines_boxes(p, a);
 	lines_links(p, a->dispatch);
+	status_nodes_write(a->queue, p->form, p->out);
 	if (p->form == FORM_TEXT)
 		buf_u8(p->out, '\n');
 	else
@@ -296,6 +298,7 @@ status_xml(struct page *p, const struct admin_setup *a, const char *mode)
 		xml_link(p, &l);
 	}
 	buf_str(p->out, "</smscs>\n");
+	status_nodes_write(a->queue, p->form, p->out);
 }
 
 void

@@ -201,12 +201,19 @@ open_queue(struct gateway *g, struct err *err)
 	return g->queue != NULL ? 0 : -1;
 }
 
+static void
+mode_of_all(void *arg, struct text mode)
+{
+	admin_mode_of_all(((struct gateway *)arg)->admin, mode);
+}
+
 static int
 open_dispatch(struct gateway *g, struct findings *findings, struct err *err)
 {
 	g->dispatch = dispatch_new(g->loop, g->queue, g->fetch, &g->settings.dispatch, smsc_drivers);
 	if (g->dispatch == NULL)
 		return err_set(err, ERR_SYSTEM, "no memory for the links");
+	dispatch_on_mode(g->dispatch, mode_of_all, g);
 	return dispatch_links(g->dispatch, g->conf, findings);
 }
 

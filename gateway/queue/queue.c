@@ -538,6 +538,17 @@ nobody_changed(void *arg, uint64_t id, uint64_t order_key, enum store_result res
 }
 
 static void
+nobody_decides(void *arg, uint64_t id, uint64_t order_key, enum store_wish wish, queue_decided_fn *done,
+    void *done_arg)
+{
+	(void)arg;
+	(void)id;
+	(void)order_key;
+	(void)wish;
+	done(done_arg, STORE_FAILED);
+}
+
+static void
 nobody_cares(void *arg, const struct store_parts *parts)
 {
 	(void)arg;
@@ -560,6 +571,7 @@ static const struct queue_owner nobody = {
 	.lost = nobody_cares,
 	.withhold = nobody_withhold,
 	.changed = nobody_changed,
+	.decide = nobody_decides,
 	.trouble = nobody_trouble,	/* loaded, adopted: only after queue_start, which wants an owner */
 };
 

@@ -56,8 +56,15 @@ typedef void queue_changed_fn(void *arg, const struct err *, enum store_result);
 void		 queue_cancel(struct queue *, struct text account, struct text push_id, queue_changed_fn *, void *arg);
 void		 queue_replace(struct queue *, struct text account, struct text push_id,
 		    struct message **taken, queue_changed_fn *, void *arg);
+/* A person decides about a message of unknown outcome that is held (queue_held lists them): WISH_RESEND, it is
+ * sent again and may arrive twice, or WISH_GIVE_UP, it ends as unknown, with its report. ABSENT: it is
+ * not held. */
+void		 queue_decide(struct queue *, uint64_t id, uint64_t order_key, enum store_wish,
+		    queue_changed_fn *, void *arg);
 
 /* --- for the owner --------------------------------------------------------- */
+
+typedef void queue_decided_fn(void *arg, enum store_result);	/* OK, ABSENT, FAILED */
 
 struct queue_owner {
 	/* A new message of an owned partition is about to be written. true: it may leave at once; *mark is
@@ -76,6 +83,9 @@ struct queue_owner {
 	void	(*changed)(void *arg, uint64_t id, uint64_t order_key, enum store_result, bool cancelled);
 	/* These partitions are ours; what is in them is loaded next. */
 	void	(*come)(void *arg, const struct store_parts *);
+	/* A person's word about a message of ours; done is called once, perhaps at once. */
+	void	(*decide)(void *arg, uint64_t id, uint64_t order_key, enum store_wish,
+		    queue_decided_fn *done, void *done_arg);
 	/* The index at start (and at a take-over), in slices, in order; end: that was all. What is loaded may
 	 * leave at once; what is new meanwhile is adopted afterwards. */
 	void	(*loaded)(void *arg, const struct store_index *rows, size_t n, bool end);

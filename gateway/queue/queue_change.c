@@ -1,5 +1,5 @@
 /*
- * queue_change.c - cancel and replace, here and by other owners
+ * queue_change.c - cancel, replace and decide, here and by other owners
  *
  * A change is located first. If its partition is ours, the owner withholds the message from its
  * schedule, then it is written. If it is another node's, the change is a request in that node's inbox, and we look
@@ -19,15 +19,21 @@
 
 enum { ANSWER_MS = 15000, BODY_MOST = 1 << 20 };
 
+/* What is written here; a decision is the owner's, only its answer is. */
+static const enum op_kind change_kinds[] = {
+	[WISH_CANCEL] = OP_CANCEL, [WISH_REPLACE] = OP_REPLACE,
+	[WISH_RESEND] = OP_ANSWER, [WISH_GIVE_UP] = OP_ANSWER
+};
+
 static void
-change_begin(struct queue *q, enum op_kind then, struct text account, struct text push_id,
+change_begin(struct queue *q, enum store_wish wish, struct text account, struct text push_id,
     struct message *m, queue_changed_fn *changed, void *arg)
 {
 	struct op *op = op_new(q, OP_LOCATE);
 
 	op->call.changed = changed;
 	op->arg = arg;
-	op->u.change.then = then;
+	op->u.change.wish = wish;
 	op->u.change.account = arena_text(&op->in, account);
 	op->u.change.push_id = arena_text(&op->in, push_id);
 	op->u.change.message = m;
@@ -38,7 +44,7 @@ void
 queue_cancel(struct queue *q, struct text account, struct text push_id, queue_changed_fn *changed,
     void *arg)
 {
-	change_begin(q, OP_CANCEL, account, push_id, NULL, changed, arg);
+	change_begin(q, WISH_CANCEL, account, push_id, NULL, changed, arg);
 }
 
 void
@@ -48,7 +54,7 @@ queue_replace(struct queue *q, struct text account, struct text push_id, struct 
 	struct message *m = *taken;
 
 	*taken = NULL;
-	change_begin(q, OP_REPLACE, account, push_id, m, changed, arg);
+	change_begin(q, WISH_REPLACE, account, push_id, m, changed, arg);
 }
 
 static void
@@ -97,7 +103,7 @@ change_ask(struct queue *q, struct op *op)
 	struct buf body = buf_heap(BODY_MOST);
 
 	*r = (struct store_request){ .number = id_take(q), .id = op->id, .order_key = op->order_key,
-	    .wish = op->u.change.then == OP_CANCEL ? WISH_CANCEL : WISH_REPLACE };
+	    .wish = op->u.change.wish };
 	if (r->wish == WISH_REPLACE) {
 		const struct message *m = op->u.change.message;
 
@@ -152,6 +158,36 @@ change_tell_answered(struct queue *q, struct op *op)
 	}
 }
 
+static void
+decided_here(void *arg, enum store_result result)
+{
+	struct op *op = arg;
+	struct queue *q = op->u.change.queue;
+
+	op->done.result = result;
+	if (result == STORE_FAILED)
+		err_set(&op->done.err, ERR_STORE, "the store cannot write it now, try again");
+	change_end(q, op);
+}
+
+void
+queue_decide(struct queue *q, uint64_t id, uint64_t key, enum store_wish wish, queue_changed_fn *changed,
+    void *arg)
+{
+	struct op *op = op_new(q, OP_REQUEST);
+
+	op->call.changed = changed;
+	op->arg = arg;
+	op->id = id;
+	op->order_key = key;
+	op->u.change.wish = wish;
+	op->u.change.queue = q;
+	if (!nodes_are_loading(q, store_part(key)) && !parts_has(&q->owned, store_part(key)))
+		change_ask(q, op);
+	else
+		q->owner->decide(q->owner_arg, id, key, wish, decided_here, op);
+}
+
 /* --- here --- */
 
 void
@@ -170,7 +206,7 @@ change_tell_located(struct queue *q, struct op *op)
 		ops_add(&q->after_load, op);
 		return;
 	}
-	if (op->u.change.then == OP_REPLACE && change_dress(op) == -1) {
+	if (op->u.change.wish == WISH_REPLACE && change_dress(op) == -1) {
 		op->done.result = STORE_FAILED;
 		change_end(q, op);
 		return;
@@ -183,7 +219,7 @@ change_tell_located(struct queue *q, struct op *op)
 		op->done.result = STORE_TOO_LATE;
 		change_end(q, op);
 	} else {
-		op->kind = op->u.change.then;
+		op->kind = change_kinds[op->u.change.wish];
 		op_wait(q, op);
 	}
 }
@@ -198,6 +234,18 @@ serve_answer(struct queue *q, struct op *op, enum store_result result)
 	op_wait(q, op);
 }
 
+static void
+decided_for_another(void *arg, enum store_result result)
+{
+	struct op *op = arg;
+	struct queue *q = op->u.change.queue;
+
+	if (result == STORE_FAILED)
+		change_tell_answer(q, op);	/* the request stays, and is shown again */
+	else
+		serve_answer(q, op, result);
+}
+
 void
 change_serve(struct queue *q, const struct store_request *r)
 {
@@ -206,7 +254,7 @@ change_serve(struct queue *q, const struct store_request *r)
 	for (op = q->serving; op != NULL; op = op->next_served)
 		if (op->u.change.request.number == r->number)
 			return;			/* it is shown until it is answered */
-	op = op_new(q, r->wish == WISH_CANCEL ? OP_CANCEL : OP_REPLACE);
+	op = op_new(q, change_kinds[r->wish]);
 	op->id = r->id;
 	op->order_key = r->order_key;
 	op->u.change.request = *r;
@@ -214,10 +262,14 @@ change_serve(struct queue *q, const struct store_request *r)
 	op->u.change.served = true;
 	op->next_served = q->serving;
 	q->serving = op;
-	if (q->owner->withhold(q->owner_arg, r->id, r->order_key))
+	if (change_kinds[r->wish] == OP_ANSWER) {
+		op->u.change.queue = q;
+		q->owner->decide(q->owner_arg, r->id, r->order_key, r->wish, decided_for_another, op);
+	} else if (q->owner->withhold(q->owner_arg, r->id, r->order_key)) {
 		op_wait(q, op);
-	else
+	} else {
 		serve_answer(q, op, STORE_TOO_LATE);
+	}
 }
 
 void
@@ -241,4 +293,14 @@ change_tell(struct queue *q, struct op *op)
 		change_tell_answer(q, op);	/* the request stays: who owns it next will see it */
 	else
 		serve_answer(q, op, op->done.result);
+}
+
+void
+change_close(struct queue *q)
+{
+	for (struct op *op = q->serving, *next; op != NULL; op = next) {
+		next = op->next_served;
+		op_free(q, op);
+	}
+	q->serving = NULL;
 }

@@ -622,5 +622,6 @@ heart_close(struct queue **qp)
 	close_rest(q);
 	drop_all(q, &q->kept, &stopping);
 	drop_all(q, &q->waiting, &stopping);
+	change_close(q);
 	parts_free(q);
 }

@@ -91,14 +91,15 @@ struct op {
 			struct store_receipt in;
 			struct store_joined joined;
 		} receipt;
-		struct {		/* cancel and replace: located first, then done */
-			enum op_kind	 then;
+		struct {		/* cancel and replace: located first, then done; decide */
+			enum store_wish	 wish;
 			struct text	 account, push_id;
 			struct message	*message;
 			struct store_view view;
 			/* by another owner, or for another node */
 			struct store_request request;	/* number 0: neither */
 			bool		 served;	/* for another node */
+			struct queue	*queue;		/* while the owner decides */
 			enum store_result answer;
 			mono_t		 deadline;	/* for the other owner's answer */
 		} change;
@@ -277,6 +278,7 @@ void	 change_tell_answered(struct queue *, struct op *);
 void	 change_tell_answer(struct queue *, struct op *);
 void	 change_serve(struct queue *, const struct store_request *);	/* another node's */
 void	 change_poll(struct queue *);			/* have other owners answered? */
+void	 change_close(struct queue *);			/* what was never answered stays a request */
 
 int	 nodes_open(struct queue *, struct err *);
 void	 nodes_close(struct queue *);		/* before the writer */

@@ -249,7 +249,7 @@ struct store_evidence {		/* what a node that is not the owner knows of an attemp
 	uint8_t		 verdict;	/* between owner and sender; the store does not look at it */
 };
 
-enum store_wish { WISH_CANCEL, WISH_REPLACE };
+enum store_wish { WISH_CANCEL, WISH_REPLACE, WISH_RESEND, WISH_GIVE_UP };
 
 struct store_request {		/* a change that only the owner can make */
 	uint64_t	 number;	/* an id of who asks */

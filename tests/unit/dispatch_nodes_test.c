@@ -252,7 +252,7 @@ settled(unsigned first, unsigned count)
 	return sum == STORE_PARTITIONS;
 }
 
-#define LINK	"group = smsc\nsmsc = fake\nsmsc-id = vf\nhost = %s\nwait-ack = 300\n\n"
+#define LINK	"group = smsc\nsmsc = fake\nsmsc-id = vf\nhost = %s\nwait-ack = 300\n"
 
 static int
 setup(void **state)
@@ -778,6 +778,66 @@ any_node_cancels_and_replaces(void **state)
 	assert_int_equal(seen.outcome, OUTCOME_CANCELLED);
 }
 
+static size_t held_count;
+static bool held_now;
+static struct { uint64_t id, key; } held[16];
+
+static void
+on_held(void *arg, const struct err *err, const struct store_index *rows, size_t n)
+{
+	(void)arg;
+	assert_null(err);
+	held_now = true;
+	held_count = n;
+	for (size_t i = 0; i < n && i < 16; i++) {
+		held[i].id = rows[i].id;
+		held[i].key = rows[i].order_key;
+	}
+}
+
+static enum script
+never_known(const struct sent *s, size_t n)
+{
+	(void)s;
+	(void)n;
+	return SCRIPT_UNKNOWN;
+}
+
+static void
+any_node_decides_what_is_held(void **state)
+{
+	(void)state;
+	script = never_known;
+	node_open(0, LINK "outcome-unknown = hold\n");
+	node_open(1, LINK "outcome-unknown = hold\n");
+	UNTIL(settled(0, 2));
+	up("a");
+	up("b");
+	for (unsigned r = 0; r < 8; r++)
+		SUBMIT(0, .to = receiver(r));
+	UNTIL(sent_count == 8);
+	do {
+		held_now = false;
+		queue_held(nodes[1].queue, on_held, NULL);
+		UNTIL(held_now);
+	} while (held_count < 8);
+	script = NULL;
+	for (unsigned i = 0; i < 8; i++) {
+		changed_now = false;
+		queue_decide(nodes[1].queue, held[i].id, held[i].key, i < 4 ? WISH_RESEND : WISH_GIVE_UP,
+		    on_changed, NULL);
+		UNTIL(changed_now);
+		assert_string_equal(changed_err, "");
+		assert_int_equal(changed, STORE_OK);
+	}
+	UNTIL(all_finished(1));
+	assert_int_equal(sent_count, 12);
+	changed_now = false;
+	queue_decide(nodes[1].queue, held[0].id, held[0].key, WISH_RESEND, on_changed, NULL);
+	UNTIL(changed_now);
+	assert_int_equal(changed, STORE_ABSENT);
+}
+
 static void
 a_mode_is_for_all(void **state)
 {
@@ -804,6 +864,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(a_sender_that_dies_leaves_doubt, each, teardown),
 		cmocka_unit_test_setup_teardown(a_far_link_that_goes_down_gives_back, each, teardown),
 		cmocka_unit_test_setup_teardown(any_node_cancels_and_replaces, each, teardown),
+		cmocka_unit_test_setup_teardown(any_node_decides_what_is_held, each, teardown),
 		cmocka_unit_test_setup_teardown(a_mode_is_for_all, each, teardown),
 	};
 

@@ -10,7 +10,7 @@
 
 #include <stdlib.h>
 
-#include "dispatch/idmap.h"
+#include "base/idmap.h"
 #include "push/message.h"
 
 enum { RING = 1 << 16 };

@@ -18,7 +18,7 @@
 #include "dispatch/backlog.h"
 #include "dispatch/bodies.h"
 #include "dispatch/flight.h"
-#include "dispatch/idmap.h"
+#include "base/idmap.h"
 #include "dispatch/scheduler.h"
 #include "dispatch/trial.h"
 #include "io/loop.h"

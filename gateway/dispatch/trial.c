@@ -9,7 +9,7 @@
 
 #include <stdlib.h>
 
-#include "dispatch/idmap.h"
+#include "base/idmap.h"
 #include "queue/store_types.h"
 
 enum { SLAB = 512 };

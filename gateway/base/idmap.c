@@ -5,7 +5,7 @@
  * Owns:      the slots.
  * Threads:   pure.
  */
-#include "dispatch/idmap.h"
+#include "base/idmap.h"
 
 #include <stdlib.h>
 

@@ -3,8 +3,8 @@
  *
  * Threads: pure.
  */
-#ifndef DISPATCH_IDMAP_H
-#define DISPATCH_IDMAP_H
+#ifndef BASE_IDMAP_H
+#define BASE_IDMAP_H
 
 #include <stddef.h>
 #include <stdint.h>

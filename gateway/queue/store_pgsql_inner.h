@@ -46,8 +46,8 @@ enum pg_which {
 	ST_EARLY_PUT, ST_NOTICE_PUT, ST_NOTICE_SET, ST_NOTICE_CUT, ST_FINISH, ST_STATE_CUT, ST_BODY_CUT,
 	ST_REQUEST_CUT, ST_ANSWER_CUT,
 	/* look */
-	ST_USED, ST_RESULT, ST_WAITS_IN, ST_MSISDN, ST_PUSH_ID, ST_FOREIGN_ID, ST_STATES_SPAN, ST_OVERDUE, ST_HELD,
-	ST_NOTICES, ST_PURGE, ST_PURGE_EARLY, ST_PURGE_ANSWERS,
+	ST_OPEN, ST_RESULT, ST_WAITS_IN, ST_MSISDN_OPEN, ST_MSISDN_RESULT, ST_MSISDN_WAITS_IN, ST_PUSH_ID,
+	ST_FOREIGN_ID, ST_OVERDUE, ST_HELD, ST_NOTICES, ST_PURGE, ST_PURGE_EARLY, ST_PURGE_ANSWERS,
 	STATEMENTS
 };
 extern const struct pg_stmt pg_statements[STATEMENTS + 1];
@@ -61,6 +61,9 @@ enum {
 	C_T_LINK, C_T_EVIDENCE,					/* as it is; C_T: there is such a row */
 	ROW_COLUMNS
 };
+
+/* state.flags: left, wanted, pended of struct row. */
+enum { FLAG_LEFT = 1, FLAG_WANTED = 2, FLAG_PENDED = 4, FLAG_TO_TELL = FLAG_WANTED | FLAG_PENDED };
 
 enum { INBOX_MESSAGE, INBOX_EVIDENCE, INBOX_RECEIPT, INBOX_REQUEST };
 
@@ -179,7 +182,7 @@ struct store {
 
 	struct pg	 load;			/* for scans that must not wait in our line */
 	struct store_parts load_parts;
-	uint64_t	 load_at;
+	struct store_cursor load_at;		/* a: position, b: id of the row shown last */
 	bool		 loading;
 };
 
@@ -300,6 +303,7 @@ int	 look_notices(struct store *, const struct store_parts *, struct store_curso
 	    store_notice_fn *, void *, struct err *);
 int	 look_purge(struct store *, wall_t before, unsigned most, unsigned *gone, struct err *);
 int	 look_counts(struct store *, struct store_counts *, struct err *);
+void	 look_end(struct store *);			/* a scan that was not finished: at close, rejoin */
 
 /* store_pgsql_keeper.c */
 struct store_keeper *keeper_open(const struct store_conf *, uint16_t node, struct err *);

@@ -36,7 +36,7 @@ enum { PG_LEASE_MS = 10000, PG_LEASE_MARGIN_MS = 2000 };
 enum pg_which {
 	ST_BEGIN, ST_COMMIT, ST_ROLLBACK,
 	/* the fence, and what there is of a node */
-	ST_FENCE, ST_ALIVE, ST_REJOIN, ST_DISOWN, ST_IDS, ST_BATCH, ST_CLAIM, ST_RELEASE, ST_COUNTS,
+	ST_FENCE, ST_ALIVE, ST_NUMBER, ST_BACK, ST_REJOIN, ST_IDS, ST_BATCH, ST_CLAIM, ST_RELEASE, ST_COUNTS,
 	/* read */
 	ST_NEWS, ST_HAS_EARLY, ST_EARLY_MET, ST_SENDS, ST_ROWS, ST_ROWS_BODY, ST_BODY, ST_FOREIGN, ST_EARLY,
 	ST_PUSH_IDS, ST_NOTICE, ST_ANSWERS, ST_IDS_USED,
@@ -202,6 +202,25 @@ int	 node_look(struct store *, struct err *);	/* is the fence still ours? joins 
 int	 node_rejoin(struct store *, struct err *);
 struct text machine_identity(struct buf *);		/* of this process, on this machine */
 bool	 machine_is_dead(struct text identity);	/* it was on this machine, and is gone */
+
+/* Declares a node dead, on any connection between transactions: it writes nothing any more, what it owned
+ * is free. */
+struct burial {
+	uint16_t	 node;
+	uint64_t	 life;		/* only if it is this one */
+	int64_t		 renewals;	/* only if it still stands here; -1: wherever */
+	long		 held_ms;	/* HELD: its writer is ended if its transaction is older than this */
+	unsigned	 parts;		/* DONE: it owned so many */
+};
+enum { BURIAL_NOT_SO, BURIAL_DONE, BURIAL_HELD };	/* HELD: the row is locked by the writer; try again */
+int	 node_bury(struct pg *, struct burial *, struct err *);
+
+/* Milliseconds, of the primary's clock; a number comes again a day after its node was gone. */
+#define PG_NOW		"(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
+#define PG_DAY		"86400000"
+/* This transaction's COMMIT waits for the disk, and for what else the server is set to. */
+#define PG_SYNC		"SELECT set_config('synchronous_commit', CASE reset_val WHEN 'off' THEN 'on'" \
+			" ELSE reset_val END, true) FROM pg_settings WHERE name = 'synchronous_commit'"
 
 static inline bool
 owns(const struct store *s, uint64_t key)

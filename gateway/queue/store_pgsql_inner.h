@@ -134,6 +134,7 @@ enum { COUNT_WAITING, COUNT_SENDING, COUNT_AWAITING, COUNT_HELD, COUNT_NOTICES, 
 struct store {
 	struct pg	 pg;
 	const struct store_conf *conf;
+	struct store_conf given;
 	uint16_t	 node;
 	uint32_t	 tag;
 	uint64_t	 life;			/* of the fence */
@@ -200,6 +201,7 @@ int	 node_reserve(struct store *, uint32_t count, uint64_t *first, struct err *)
 int	 node_last_batch(struct store *, uint64_t *batch, struct err *);
 int	 node_look(struct store *, struct err *);	/* is the fence still ours? joins again if not */
 int	 node_rejoin(struct store *, struct err *);
+int	 node_keep_epochs(struct store *, const uint64_t known[STORE_PARTITIONS], struct err *);
 struct text machine_identity(struct buf *);		/* of this process, on this machine */
 bool	 machine_is_dead(struct text identity);	/* it was on this machine, and is gone */
 
@@ -330,7 +332,15 @@ void	 keeper_close(struct store_keeper **);
 int	 keeper_keep(struct store_keeper *, const struct store_self *, struct store_members *, struct err *);
 int	 keeper_mode(struct store_keeper *, struct text mode, struct err *);
 
-/* The arguments of a statement, to which rows are added until it is asked. */
+/* Its arguments, emptied: for pg_ask. */
+static inline struct pg_args *
+args_begin(struct store *s, enum pg_which which)
+{
+	pg_args_begin(&s->args[which], &pg_statements[which]);
+	return &s->args[which];
+}
+
+/* Those to which rows are added until they are asked. */
 static inline struct pg_args *
 args_of(struct store *s, enum pg_which which)
 {

@@ -293,7 +293,7 @@ inbox_view(struct store *s, const PGresult *res, unsigned i, struct store_view *
 	enum { I_ID, I_KEY, I_DATA };
 	struct row row = { .inbox = true, .state = STATE_WAITING };
 
-	if (!message_unpack_row(pg_text(res, i, I_DATA), &row.in))
+	if (!unpack_message(pg_text(res, i, I_DATA), &row.in))
 		return false;
 	row.in.id = (uint64_t)pg_number(res, i, I_ID);
 	row.in.order_key = (uint64_t)pg_number(res, i, I_KEY);
@@ -458,14 +458,12 @@ look_msisdn(struct store *s, uint64_t key, struct text msisdn, unsigned most, st
 static int
 totals_read(struct store *s, struct err *err)
 {
-	uint64_t *totals[] = { &s->totals.waiting, &s->totals.sending, &s->totals.awaiting, &s->totals.held,
-	    &s->totals.notices, &s->totals.early };
 	unsigned n = pg_ask(&s->pg, args_begin(s, ST_COUNTS));
 
 	if (pg_trip(&s->pg, err) == -1)
 		return -1;
-	for (unsigned i = 0; i < sizeof totals / sizeof *totals; i++)
-		*totals[i] = (uint64_t)pg_number(pg_result(&s->pg, n), 0, i);
+	for (unsigned i = 0; i < COUNTS; i++)
+		s->totals[i] = pg_number(pg_result(&s->pg, n), 0, i);
 	s->counted = clock_mono();
 	return 0;
 }
@@ -475,15 +473,14 @@ totals_read(struct store *s, struct err *err)
 int
 look_counts(struct store *s, struct store_counts *c, struct err *err)
 {
-	uint64_t *counts[] = { &c->waiting, &c->sending, &c->awaiting, &c->held, &c->notices, &c->early };
+	uint64_t *counts[COUNTS] = { &c->waiting, &c->sending, &c->awaiting, &c->held, &c->notices, &c->early };
 
 	/* Within a transaction the sums would have what is not committed yet. */
 	if (!s->open && (s->counted == 0 || clock_mono() - s->counted >= COUNTS_FRESH_MS) &&
 	    totals_read(s, err) == -1)
 		return -1;
-	*c = s->totals;
-	for (unsigned i = 0; i < sizeof counts / sizeof *counts; i++) {
-		int64_t n = (int64_t)*counts[i] + s->unsaid[i];
+	for (unsigned i = 0; i < COUNTS; i++) {
+		int64_t n = s->totals[i] + s->unsaid[i];
 
 		*counts[i] = n > 0 ? (uint64_t)n : 0;
 	}
@@ -526,7 +523,5 @@ look_purge(struct store *s, wall_t before, unsigned most, unsigned *gone, struct
 		return -1;
 	s->delta[COUNT_EARLY] -= early;
 	*gone = results + early + answers;
-	if (*gone > 0)
-		s->wrote = true;
 	return 0;
 }

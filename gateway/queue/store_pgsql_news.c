@@ -17,6 +17,7 @@
 #include "queue/store_pgsql_inner.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "io/log.h"
 

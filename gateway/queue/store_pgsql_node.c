@@ -497,6 +497,27 @@ node_release(struct store *s, const struct store_parts *parts, struct err *err)
 	return 0;
 }
 
+/* After another connection: what is still ours, under the epochs that we know. */
+int
+node_keep_epochs(struct store *s, const uint64_t known[STORE_PARTITIONS], struct err *err)
+{
+	struct store_parts gone = { { 0 } };
+	unsigned at = ask_text(&s->pg, "SELECT part, epoch FROM part WHERE owner = %u", s->node);
+
+	if (pg_trip(&s->pg, err) == -1)
+		return -1;
+	for (unsigned i = 0; i < pg_rows(&s->pg, at); i++) {
+		unsigned part = (unsigned)pg_number(pg_result(&s->pg, at), i, 0);
+		uint64_t epoch = (uint64_t)pg_number(pg_result(&s->pg, at), i, 1);
+
+		s->epochs[part] = epoch == known[part] ? epoch : 0;
+	}
+	for (unsigned i = 0; i < STORE_PARTITIONS; i++)
+		parts_set(&gone, i, s->epochs[i] == 0);
+	kept_forget_parts(s, &gone);
+	return 0;
+}
+
 /* --- ids, batches ------------------------------------------------------------------------------ */
 
 /* One number of our fence's row, written. Who has been declared dead joins again first. */

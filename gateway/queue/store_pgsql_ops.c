@@ -9,6 +9,7 @@
  */
 #include "queue/store_pgsql_inner.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 

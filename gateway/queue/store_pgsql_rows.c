@@ -18,7 +18,6 @@
 #include "io/log.h"
 
 enum { ROWS_MOST = 12 << 20, ROW_OCTETS = sizeof(struct kept) + ARENA_FIRST + 64 };
-enum { FLAG_LEFT = 1, FLAG_WANTED = 2, FLAG_PENDED = 4 };	/* as write.c writes them */
 
 static void
 no_memory(void)

@@ -32,8 +32,12 @@ const char pg_settings[] = "SET default_transaction_isolation='read committed'; 
 #define JOIN_STATE \
 	" LEFT JOIN LATERAL (SELECT * FROM state WHERE id = q.id AND part = q.part OFFSET 0) t ON true"
 
+#define JOIN_BODY \
+	" LEFT JOIN LATERAL (SELECT body FROM body WHERE id = q.id AND part = q.part OFFSET 0) b ON true"
+
 /* States are numbers here. */
-_Static_assert(STATE_HELD == 3 && STATE_AWAITING == 4 && STATE_RIPE == 5 && INBOX_MESSAGE == 0, "see below");
+_Static_assert(STATE_HELD == 3 && STATE_AWAITING == 4 && STATE_RIPE == 5 && INBOX_MESSAGE == 0 &&
+    INBOX_REQUEST == 3, "see below");
 
 /* A page of `state` in the order of ids, and the messages in it that are meant. What was seen is said in
  * every row; one comes even if none is meant. */
@@ -113,13 +117,121 @@ const struct pg_stmt pg_statements[STATEMENTS + 1] = {
 	" AND EXISTS (SELECT FROM fence f WHERE f.node = $1 AND f.alive AND f.life = $2)"
 	" ORDER BY p.part FOR UPDATE) mine WHERE part.part = mine.part", "IL2" },
 
-	[ST_COUNTS] = { "counts",
-	"SELECT sum(waiting)::bigint, sum(sending)::bigint, sum(awaiting)::bigint, sum(held)::bigint,"
-	" sum(notices)::bigint, sum(early)::bigint FROM fence", "" },
+	[ST_BEGIN] = { "begin", "BEGIN", "" },
+	[ST_COMMIT] = { "commit", "COMMIT", "" },
+	[ST_ROLLBACK] = { "rollback", "ROLLBACK", "" },
 
 	/* --- read: store_pgsql_ops.c, store_pgsql_news.c --- */
 
+	/* Of an empty inbox not one partition is looked at. */
+	[ST_NEWS] = { "news", "SELECT part, at, id, n, kind, key, data FROM inbox WHERE part = ANY($1)"
+	    " AND EXISTS(SELECT FROM inbox) ORDER BY at, id, n LIMIT $2", "2I" },
+	[ST_HAS_EARLY] = { "has_early", "SELECT EXISTS(SELECT FROM early)", "" },
+	[ST_EARLY_MET] = { "early_met", "SELECT e.fid, e.domain, e.state, e.at, e.said, f.id, f.attempt, f.seg"
+	    " FROM early e, LATERAL (SELECT * FROM foreign_id WHERE fid = e.fid AND domain = e.domain"
+	    " AND fpart = e.fpart OFFSET 0) f WHERE e.at >= $1 AND get_bit($2, f.part) = 1 LIMIT 1000", "LB" },
+	[ST_SENDS] = { "sends", "SELECT " ROW_SQL ", b.body, s.id, s.part, s.attempt FROM"
+	    " (SELECT * FROM send WHERE node = $1 ORDER BY node, id, part, attempt LIMIT $2) s"
+	    " LEFT JOIN LATERAL (SELECT * FROM queue WHERE id = s.id AND part = s.part OFFSET 0) q ON true"
+	    JOIN_STATE JOIN_BODY, "II" },
+	[ST_ROWS] = { "rows", "SELECT " ROW_SQL " FROM queue q" JOIN_STATE " WHERE q.id = ANY($1)", "8" },
+	[ST_ROWS_BODY] = { "rows_body",
+	    "SELECT " ROW_SQL ", b.body FROM queue q" JOIN_STATE JOIN_BODY " WHERE q.id = ANY($1)", "8" },
+	[ST_BODY] = { "body", "SELECT body FROM body WHERE id = $1 AND part = $2", "LS" },
+	[ST_FOREIGN] = { "foreign", "SELECT f.fid, f.domain, f.id, f.attempt, f.seg, q.key"
+	    " FROM unnest($1, $2, $3) u(fid, domain, fpart),"
+	    " LATERAL (SELECT * FROM foreign_id WHERE fid = u.fid AND domain = u.domain AND fpart = u.fpart"
+	    " OFFSET 0) f"
+	    " LEFT JOIN LATERAL (SELECT key FROM queue WHERE id = f.id AND part = f.part OFFSET 0) q ON true",
+	    "bb2" },
+	[ST_EARLY] = { "early", "SELECT e.fid, e.domain, e.state, e.at, e.said"
+	    " FROM unnest($1, $2, $3) u(fid, domain, fpart),"
+	    " LATERAL (SELECT * FROM early WHERE fid = u.fid AND domain = u.domain AND fpart = u.fpart OFFSET 0) e",
+	    "bb2" },
+	[ST_PUSH_IDS] = { "push_ids", "SELECT u.o, p.id, p.part FROM unnest($1, $2, $3) u(account, push_id, o),"
+	    " LATERAL (SELECT * FROM push_id WHERE account = u.account AND push_id = u.push_id OFFSET 0) p", "bb4" },
+	[ST_NOTICE] = { "notice", "SELECT u.o, n.message, n.key, n.due, n.until, n.tries, n.url"
+	    " FROM unnest($1, $2, $3) u(id, part, o),"
+	    " LATERAL (SELECT * FROM notice WHERE id = u.id AND part = u.part OFFSET 0) n", "824" },
+	[ST_ANSWERS] = { "answers", "SELECT u.o, a.result FROM unnest($1, $2, $3) u(number, part, o),"
+	    " LATERAL (SELECT * FROM answer WHERE number = u.number AND part = u.part OFFSET 0) a", "824" },
+	[ST_IDS_USED] = { "ids_used", "SELECT id FROM result WHERE id = ANY($1)"
+	    " UNION ALL SELECT id FROM queue WHERE id = ANY($1)", "8" },
+
 	/* --- write: store_pgsql_write.c --- */
+
+	[ST_INBOX_CUT] = { "inbox_cut", "DELETE FROM inbox i USING unnest($1, $2, $3, $4, $5) u(part, at, id, n, kind)"
+	    " WHERE i.part BETWEEN u.part AND u.part AND i.at = u.at AND i.id = u.id AND i.n = u.n"
+	    " AND i.kind = u.kind", "28842" },
+	[ST_SEND_CUT] = { "send_cut", "DELETE FROM send s USING unnest($1, $2, $3, $4) u(node, id, part, attempt)"
+	    " WHERE s.node BETWEEN u.node AND u.node AND s.id = u.id AND s.part = u.part AND s.attempt = u.attempt",
+	    "4824" },
+	[ST_PUSH_CUT] = { "push_cut", "DELETE FROM push_id p USING unnest($1, $2, $3) u(account, push_id, id)"
+	    " WHERE p.account BETWEEN u.account AND u.account AND p.push_id = u.push_id AND p.id = u.id", "bb8" },
+	/* In one order everywhere: two nodes that want the same wait for each other only one way. */
+	[ST_PUSH_PUT] = { "push_put", "INSERT INTO push_id(account, push_id, id, part)"
+	    " SELECT * FROM unnest($1, $2, $3, $4) ORDER BY 1, 2 ON CONFLICT DO NOTHING RETURNING id", "bb82" },
+	[ST_BODY_PUT] = { "body_put", "INSERT INTO body(id, part, body) SELECT unnest($1), unnest($2), unnest($3)",
+	    "82b" },
+	[ST_QUEUE_PUT] = { "queue_put", "INSERT INTO queue(id, part, key, pos, accepted, expires, due, marked, ref,"
+	    " klass, state, attempt, msisdn, account, push_id, smsc, grp, link) SELECT unnest($1), unnest($2),"
+	    " unnest($3), unnest($4), unnest($5), unnest($6), unnest($7), unnest($8), unnest($9), unnest($10),"
+	    " unnest($11), unnest($12), unnest($13), unnest($14), unnest($15), unnest($16), unnest($17),"
+	    " unnest($18)", "828888884224bbbbbb" },
+	[ST_INBOX_PUT] = { "inbox_put", "INSERT INTO inbox(part, at, id, n, kind, key, data)"
+	    " SELECT unnest($1), " PG_NOW ", unnest($2), unnest($3), unnest($4), unnest($5), unnest($6)", "28428b" },
+	[ST_BODY_SET] = { "body_set", "UPDATE body b SET body = u.body FROM unnest($1, $2, $3) u(id, part, body)"
+	    " WHERE b.id BETWEEN u.id AND u.id AND b.part = u.part", "82b" },
+	[ST_EXPIRES_SET] = { "expires_set", "UPDATE queue q SET expires = u.expires"
+	    " FROM unnest($1, $2, $3) u(id, part, expires) WHERE q.id BETWEEN u.id AND u.id AND q.part = u.part",
+	    "828" },
+	[ST_STATE_PUT] = { "state_put", "INSERT INTO state(id, part, state, flags, attempt, segs, tries, ref, due,"
+	    " marked, refused, until, link, evidence) SELECT unnest($1), unnest($2), unnest($3), unnest($4),"
+	    " unnest($5), unnest($6), unnest($7), unnest($8), unnest($9), unnest($10), unnest($11), unnest($12),"
+	    " unnest($13), unnest($14) ON CONFLICT(id, part) DO UPDATE SET state = excluded.state,"
+	    " flags = excluded.flags, attempt = excluded.attempt, segs = excluded.segs, tries = excluded.tries,"
+	    " ref = excluded.ref, due = excluded.due, marked = excluded.marked, refused = excluded.refused,"
+	    " until = excluded.until, link = excluded.link, evidence = excluded.evidence", "822242448888bb" },
+	[ST_SEND_PUT] = { "send_put", "INSERT INTO send(node, id, part, attempt)"
+	    " SELECT unnest($1), unnest($2), unnest($3), unnest($4) ON CONFLICT DO NOTHING", "4824" },
+	[ST_FOREIGN_CUT] = { "foreign_cut", "DELETE FROM foreign_id f"
+	    " USING unnest($1, $2, $3, $4, $5, $6, $7) u(fid, domain, fpart, part, id, attempt, seg)"
+	    " WHERE f.fid BETWEEN u.fid AND u.fid AND f.domain = u.domain AND f.fpart = u.fpart AND f.part = u.part"
+	    " AND f.id = u.id AND f.attempt = u.attempt AND f.seg = u.seg", "bb22842" },
+	[ST_FOREIGN_PUT] = { "foreign_put", "INSERT INTO foreign_id(fid, domain, fpart, part, id, attempt, seg)"
+	    " SELECT unnest($1), unnest($2), unnest($3), unnest($4), unnest($5), unnest($6), unnest($7)"
+	    " ON CONFLICT(fid, domain, fpart) DO UPDATE SET part = excluded.part, id = excluded.id,"
+	    " attempt = excluded.attempt, seg = excluded.seg", "bb22842" },
+	[ST_EARLY_CUT] = { "early_cut", "DELETE FROM early e USING unnest($1, $2, $3) u(fid, domain, fpart)"
+	    " WHERE e.fid BETWEEN u.fid AND u.fid AND e.domain = u.domain AND e.fpart = u.fpart", "bb2" },
+	[ST_EARLY_PUT] = { "early_put", "INSERT INTO early(fid, domain, fpart, state, at, said)"
+	    " SELECT * FROM unnest($1, $2, $3, $4, $5, $6) ORDER BY 1, 2 ON CONFLICT(fid, domain, fpart)"
+	    " DO UPDATE SET state = excluded.state, at = excluded.at, said = excluded.said", "bb228b" },
+	[ST_NOTICE_PUT] = { "notice_put", "INSERT INTO notice(id, part, message, key, due, until, tries, url)"
+	    " SELECT unnest($1), unnest($2), unnest($3), unnest($4), unnest($5), unnest($6), unnest($7), unnest($8)",
+	    "8288884b" },
+	[ST_NOTICE_SET] = { "notice_set", "UPDATE notice n SET tries = u.tries, due = u.due"
+	    " FROM unnest($1, $2, $3, $4, $5) u(id, part, o, tries, due) WHERE n.id BETWEEN u.id AND u.id"
+	    " AND n.part = u.part RETURNING u.o", "82448" },
+	[ST_NOTICE_CUT] = { "notice_cut", "DELETE FROM notice n USING unnest($1, $2, $3) u(id, part, o)"
+	    " WHERE n.id BETWEEN u.id AND u.id AND n.part = u.part RETURNING u.o", "824" },
+	[ST_FINISH] = { "finish", "WITH d AS (DELETE FROM queue q"
+	    " USING unnest($1, $2, $3, $4, $5, $6, $7) u(id, part, outcome, code, finished, attempt, link)"
+	    " WHERE q.id BETWEEN u.id AND u.id AND q.part = u.part RETURNING q.id, q.part, q.key, q.accepted,"
+	    " q.expires, q.msisdn, q.account, q.push_id, u.outcome, u.code, u.finished, u.attempt, u.link)"
+	    " INSERT INTO result(id, part, key, accepted, expires, msisdn, account, push_id, outcome, code, finished,"
+	    " attempt, link) SELECT * FROM d", "822884b" },
+	[ST_STATE_CUT] = { "state_cut", "DELETE FROM state s USING unnest($1, $2) u(id, part)"
+	    " WHERE s.id BETWEEN u.id AND u.id AND s.part = u.part", "82" },
+	[ST_BODY_CUT] = { "body_cut", "DELETE FROM body b USING unnest($1, $2) u(id, part)"
+	    " WHERE b.id BETWEEN u.id AND u.id AND b.part = u.part", "82" },
+	[ST_REQUEST_CUT] = { "request_cut", "WITH d AS (DELETE FROM inbox i"
+	    " USING unnest($1, $2, $3, $4) u(number, part, o, result) WHERE i.part BETWEEN u.part AND u.part"
+	    " AND i.id = u.number AND i.kind = 3 RETURNING u.number, u.part, u.o, u.result), a AS (INSERT INTO answer"
+	    "(number, part, result, at) SELECT number, part, result, " PG_NOW " FROM d ON CONFLICT DO NOTHING)"
+	    " SELECT o FROM d", "8242" },
+	[ST_ANSWER_CUT] = { "answer_cut", "DELETE FROM answer a USING unnest($1, $2) u(number, part)"
+	    " WHERE a.number BETWEEN u.number AND u.number AND a.part = u.part", "82" },
 
 	/* --- look-ups, scans, purge: store_pgsql_look.c --- */
 	[ST_OPEN] = { "open", "SELECT " ROW_SQL " FROM queue q" JOIN_STATE " WHERE q.id = $1", "L" },

@@ -11,8 +11,6 @@
  */
 #include "queue/store_pgsql_inner.h"
 
-enum { FLAG_LEFT = 1, FLAG_WANTED = 2, FLAG_PENDED = 4 };	/* as rows.c reads them */
-
 /* --- the transaction -------------------------------------------------------------- */
 
 static void

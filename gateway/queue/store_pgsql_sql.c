@@ -113,10 +113,6 @@ const struct pg_stmt pg_statements[STATEMENTS + 1] = {
 	" AND EXISTS (SELECT FROM fence f WHERE f.node = $1 AND f.alive AND f.life = $2)"
 	" ORDER BY p.part FOR UPDATE) mine WHERE part.part = mine.part", "IL2" },
 
-	[ST_COUNTS] = { "counts",
-	"SELECT sum(waiting)::bigint, sum(sending)::bigint, sum(awaiting)::bigint, sum(held)::bigint,"
-	" sum(notices)::bigint, sum(early)::bigint FROM fence", "" },
-
 	/* --- read: store_pgsql_ops.c, store_pgsql_news.c --- */
 
 	/* --- write: store_pgsql_write.c --- */

@@ -37,7 +37,7 @@ connect(struct store *s, struct err *err)
 static void
 free_store(struct store *s)
 {
-	look_end(s);
+	pg_look_end(s);
 	if (s->pg.conn != NULL)
 		pg_close(&s->pg);
 	kept_forget(s);
@@ -66,6 +66,7 @@ pgsql_open(const struct store_conf *conf, struct err *err)
 	s->conf = &s->given;
 	s->packed = buf_heap(PACKED_MOST);
 	s->changed_end = &s->changed;
+	s->has_early = true;	/* until the news tell otherwise */
 	if (connect(s, err) == -1 || node_join(s, err) == -1) {
 		free_store(s);
 		return NULL;
@@ -109,7 +110,7 @@ connect_again(struct store *s, struct err *err)
 	const struct store_conf *was = s->conf;
 	int rc;
 
-	look_end(s);
+	pg_look_end(s);
 	pg_close(&s->pg);
 	if (connect(s, err) == -1)
 		return -1;
@@ -341,9 +342,9 @@ const struct store_driver store_pgsql = {
 	.notice_done = pgsql_notice_done, .notice_later = pgsql_notice_later,
 	.flight = pgsql_flight, .notice = pgsql_notice, .news = news_read, .sends = sends_read,
 	.request = pgsql_request, .answer = pgsql_answer, .answered = pgsql_answered,
-	.load = look_load, .overdue = look_overdue, .held = look_held, .notices = look_notices,
-	.find = look_find, .find_push_id = look_push_id, .find_foreign = look_foreign,
-	.find_msisdn = look_msisdn, .counts = look_counts, .purge = look_purge,
+	.load = pg_look_load, .overdue = pg_look_overdue, .held = pg_look_held, .notices = pg_look_notices,
+	.find = pg_look_find, .find_push_id = pg_look_push_id, .find_foreign = pg_look_foreign,
+	.find_msisdn = pg_look_msisdn, .counts = pg_look_counts, .purge = pg_look_purge,
 	.keeper_open = keeper_open, .keeper_close = keeper_close, .keep = keeper_keep,
 	.keeper_mode = keeper_mode
 };

@@ -309,22 +309,22 @@ int	 write_all(struct store *, struct err *);	/* -1: err; ERR_FENCED: somebody d
 void	 write_undo(struct store *);
 
 /* store_pgsql_look.c: the driver's verbs */
-int	 look_find(struct store *, const struct store_place *, struct store_view *, struct err *);
-int	 look_push_id(struct store *, struct text account, struct text push_id, struct store_place *, struct err *);
-int	 look_foreign(struct store *, struct text domain, struct text id, struct store_place *, struct err *);
-int	 look_msisdn(struct store *, uint64_t key, struct text msisdn, unsigned most, store_view_fn *, void *,
+int	 pg_look_find(struct store *, const struct store_place *, struct store_view *, struct err *);
+int	 pg_look_push_id(struct store *, struct text account, struct text push_id, struct store_place *, struct err *);
+int	 pg_look_foreign(struct store *, struct text domain, struct text id, struct store_place *, struct err *);
+int	 pg_look_msisdn(struct store *, uint64_t key, struct text msisdn, unsigned most, store_view_fn *, void *,
 	    struct err *);
-int	 look_load(struct store *, const struct store_parts *, struct store_cursor *, unsigned most,
+int	 pg_look_load(struct store *, const struct store_parts *, struct store_cursor *, unsigned most,
 	    store_index_fn *, void *, struct err *);
-int	 look_overdue(struct store *, const struct store_parts *, struct store_cursor *, unsigned most, wall_t now,
+int	 pg_look_overdue(struct store *, const struct store_parts *, struct store_cursor *, unsigned most, wall_t now,
 	    store_index_fn *, void *, struct err *);
-int	 look_held(struct store *, const struct store_parts *, struct store_cursor *, unsigned most,
+int	 pg_look_held(struct store *, const struct store_parts *, struct store_cursor *, unsigned most,
 	    store_index_fn *, void *, struct err *);
-int	 look_notices(struct store *, const struct store_parts *, struct store_cursor *, unsigned most,
+int	 pg_look_notices(struct store *, const struct store_parts *, struct store_cursor *, unsigned most,
 	    store_notice_fn *, void *, struct err *);
-int	 look_purge(struct store *, wall_t before, unsigned most, unsigned *gone, struct err *);
-int	 look_counts(struct store *, struct store_counts *, struct err *);
-void	 look_end(struct store *);			/* a scan that was not finished: at close, rejoin */
+int	 pg_look_purge(struct store *, wall_t before, unsigned most, unsigned *gone, struct err *);
+int	 pg_look_counts(struct store *, struct store_counts *, struct err *);
+void	 pg_look_end(struct store *);			/* a scan that was not finished: at close, rejoin */
 
 /* store_pgsql_keeper.c */
 struct store_keeper *keeper_open(const struct store_conf *, uint16_t node, struct err *);

@@ -50,7 +50,7 @@ static const char load_settings[] = "SET search_path=kantele; SET work_mem='64MB
 	" ORDER BY q.pos, q.id"
 
 void
-look_end(struct store *s)
+pg_look_end(struct store *s)
 {
 	if (s->load.conn != NULL)
 		pg_close(&s->load);
@@ -63,7 +63,7 @@ load_begin(struct store *s, const struct store_parts *parts, const struct store_
 {
 	char mask[PARTS_OCTETS], hex[2 * PARTS_OCTETS + 1], sql[sizeof LOAD_SQL + 4 * PARTS_OCTETS + 60];
 
-	look_end(s);
+	pg_look_end(s);
 	parts_mask(parts, mask);
 	for (unsigned i = 0; i < PARTS_OCTETS; i++)
 		snprintf(hex + 2 * (size_t)i, 3, "%02x", (unsigned char)mask[i]);
@@ -73,7 +73,7 @@ load_begin(struct store *s, const struct store_parts *parts, const struct store_
 		return -1;
 	if (pg_prepare(&s->load, load_settings, NULL, err) == -1 ||
 	    pg_run(&s->load, "BEGIN READ ONLY", err) == -1 || pg_run(&s->load, sql, err) == -1) {
-		look_end(s);
+		pg_look_end(s);
 		return -1;
 	}
 	s->load_parts = *parts;
@@ -98,7 +98,7 @@ load_fetch(struct store *s, unsigned most, struct err *err)
 	pg_ask_plain(&s->load, sql);
 	if (pg_trip(&s->load, err) == 0)
 		return 0;
-	look_end(s);
+	pg_look_end(s);
 	return -1;
 }
 
@@ -123,7 +123,7 @@ load_show(struct store *s, unsigned n, struct store_cursor *c, store_index_fn *s
 }
 
 int
-look_load(struct store *s, const struct store_parts *parts, struct store_cursor *c, unsigned most,
+pg_look_load(struct store *s, const struct store_parts *parts, struct store_cursor *c, unsigned most,
     store_index_fn *show, void *arg, struct err *err)
 {
 	bool goes_on = load_goes_on(s, parts, c);
@@ -137,7 +137,7 @@ look_load(struct store *s, const struct store_parts *parts, struct store_cursor 
 	load_show(s, n, c, show, arg);
 	c->end = n < most;
 	if (c->end)
-		look_end(s);
+		pg_look_end(s);
 	return 0;
 }
 
@@ -197,7 +197,7 @@ states_scan(struct store *s, struct pg_args *a, struct store_cursor *c, unsigned
 }
 
 int
-look_overdue(struct store *s, const struct store_parts *parts, struct store_cursor *c, unsigned most,
+pg_look_overdue(struct store *s, const struct store_parts *parts, struct store_cursor *c, unsigned most,
     wall_t now, store_index_fn *show, void *arg, struct err *err)
 {
 	struct pg_args *a = page_args(s, ST_OVERDUE, parts, c, most);
@@ -208,14 +208,14 @@ look_overdue(struct store *s, const struct store_parts *parts, struct store_curs
 }
 
 int
-look_held(struct store *s, const struct store_parts *parts, struct store_cursor *c, unsigned most,
+pg_look_held(struct store *s, const struct store_parts *parts, struct store_cursor *c, unsigned most,
     store_index_fn *show, void *arg, struct err *err)
 {
 	return states_scan(s, page_args(s, ST_HELD, parts, c, most), c, most, want_held, 0, show, arg, err);
 }
 
 int
-look_notices(struct store *s, const struct store_parts *parts, struct store_cursor *c, unsigned most,
+pg_look_notices(struct store *s, const struct store_parts *parts, struct store_cursor *c, unsigned most,
     store_notice_fn *show, void *arg, struct err *err)
 {
 	unsigned n = pg_ask(&s->pg, page_args(s, ST_NOTICES, parts, c, most)), seen;
@@ -343,7 +343,7 @@ find_in(struct store *s, const struct store_place *p, bool inbox, struct store_v
 }
 
 int
-look_find(struct store *s, const struct store_place *p, struct store_view *v, struct err *err)
+pg_look_find(struct store *s, const struct store_place *p, struct store_view *v, struct err *err)
 {
 	int found;
 
@@ -373,14 +373,14 @@ place_find(struct store *s, enum pg_which which, struct text a, struct text b, s
 }
 
 int
-look_push_id(struct store *s, struct text account, struct text push_id, struct store_place *p,
+pg_look_push_id(struct store *s, struct text account, struct text push_id, struct store_place *p,
     struct err *err)
 {
 	return place_find(s, ST_PUSH_ID, account, push_id, p, err);
 }
 
 int
-look_foreign(struct store *s, struct text domain, struct text id, struct store_place *p, struct err *err)
+pg_look_foreign(struct store *s, struct text domain, struct text id, struct store_place *p, struct err *err)
 {
 	return place_find(s, ST_FOREIGN_ID, id, domain, p, err);
 }
@@ -423,7 +423,7 @@ ask_msisdn_inbox(struct store *s, uint64_t key)
 
 /* Ids of different nodes do not compare in time, so each node gives its newest, and the best are shown. */
 int
-look_msisdn(struct store *s, uint64_t key, struct text msisdn, unsigned most, store_view_fn *show,
+pg_look_msisdn(struct store *s, uint64_t key, struct text msisdn, unsigned most, store_view_fn *show,
     void *arg, struct err *err)
 {
 	unsigned waits = ask_msisdn_inbox(s, key), n = 0;
@@ -471,7 +471,7 @@ totals_read(struct store *s, struct err *err)
 /* A node's own row may be below zero: others finished what it took in. Together they are not, but for what
  * is not said yet. */
 int
-look_counts(struct store *s, struct store_counts *c, struct err *err)
+pg_look_counts(struct store *s, struct store_counts *c, struct err *err)
 {
 	uint64_t *counts[COUNTS] = { &c->waiting, &c->sending, &c->awaiting, &c->held, &c->notices, &c->early };
 
@@ -509,7 +509,7 @@ purge_from(struct store *s, enum pg_which which, wall_t before, unsigned most, u
 }
 
 int
-look_purge(struct store *s, wall_t before, unsigned most, unsigned *gone, struct err *err)
+pg_look_purge(struct store *s, wall_t before, unsigned most, unsigned *gone, struct err *err)
 {
 	wall_t unheard = clock_wall() - ANSWER_PATIENCE_MS;
 	unsigned results, early, answers;

@@ -373,6 +373,8 @@ news_read(struct store *s, const struct store_parts *parts, unsigned most, store
 		arena_reset(&s->texts);
 	s->stale = s->failed = false;
 	*seen = 0;
+	if (s->begun[ST_INBOX_CUT] && write_all(s, err) == -1)	/* twice in a round: those are read */
+		return -1;
 	if (mail_read(s, parts, most, &m, err) == -1 || rows_read(s, &m, err) == -1)
 		return -1;
 	for (unsigned i = 0; i < m.count && !s->failed; i++) {

@@ -58,8 +58,8 @@ _Static_assert(STATE_HELD == 3 && STATE_AWAITING == 4 && STATE_RIPE == 5 && INBO
 	" AND msisdn = $2 ORDER BY id + 0 DESC OFFSET 0) z LIMIT $3)"
 
 /* Every node purges; what another one has in hand is not waited for. */
-#define OLDEST_OF(table, order) "DELETE FROM " table " WHERE ctid = ANY(ARRAY(SELECT ctid FROM " table \
-	" WHERE " order " < $1 ORDER BY " order " LIMIT $2 FOR UPDATE SKIP LOCKED)) RETURNING *"
+#define OLDEST_OF(table, time, id) "DELETE FROM " table " WHERE ctid = ANY(ARRAY(SELECT ctid FROM " table \
+	" WHERE " time " < $1 ORDER BY " time ", " id " LIMIT $2 FOR UPDATE SKIP LOCKED)) RETURNING *"
 
 const struct pg_stmt pg_statements[STATEMENTS + 1] = {
 	/* --- the fence, and what there is of a node: store_pgsql_node.c --- */
@@ -255,11 +255,11 @@ const struct pg_stmt pg_statements[STATEMENTS + 1] = {
 	[ST_HELD] = { "held", STATES_PAGE("t.state = 3"), "LBL" },
 	[ST_NOTICES] = { "notices", "SELECT id, message, key, due, until, tries, url FROM notice"
 	    " WHERE id > $1 AND get_bit($2, part) = 1 ORDER BY id LIMIT $3", "LBL" },
-	[ST_PURGE] = { "purge", "WITH d AS (" OLDEST_OF("result", "finished") "), p AS (DELETE FROM push_id"
+	[ST_PURGE] = { "purge", "WITH d AS (" OLDEST_OF("result", "finished", "id") "), p AS (DELETE FROM push_id"
 	    " USING d WHERE push_id.account BETWEEN d.account AND d.account AND push_id.push_id = d.push_id"
 	    " AND push_id.id = d.id) SELECT count(*) FROM d", "LL" },
 	[ST_PURGE_EARLY] = { "purge_early",
-	    "WITH d AS (" OLDEST_OF("early", "at") ") SELECT count(*) FROM d", "LL" },
+	    "WITH d AS (" OLDEST_OF("early", "at", "domain, fid") ") SELECT count(*) FROM d", "LL" },
 	[ST_PURGE_ANSWERS] = { "purge_answers",
-	    "WITH d AS (" OLDEST_OF("answer", "at") ") SELECT count(*) FROM d", "LL" },
+	    "WITH d AS (" OLDEST_OF("answer", "at", "number") ") SELECT count(*) FROM d", "LL" },
 };

@@ -275,7 +275,7 @@ test_one_owner(void **state)
 	assert_true(parts_none(&got));
 	got = node_claim(&f->a, &f->a.half);		/* they are mine already */
 	assert_memory_equal(&got, &f->a.half, sizeof got);
-	assert_true(f->d->epoch(f->a.s, 1) == epoch);
+	assert_true(f->d->epoch(f->a.s, 1) >= epoch);
 	assert_true(f->d->epoch(f->b.s, 1) == 0);
 	parts_set(&one, 1, true);
 	assert_int_equal(f->d->release(f->a.s, &one, &err), 0);
@@ -398,7 +398,7 @@ test_opened_again(void **state)
 	assert_true(batch == f->a.batch);
 	got = node_claim(&f->a, &f->a.half);
 	assert_memory_equal(&got, &f->a.half, sizeof got);
-	assert_true(f->d->epoch(f->a.s, 1) == epoch);
+	assert_true(f->d->epoch(f->a.s, 1) >= epoch);
 	assert_int_equal(f->d->last_batch(f->b.s, &batch, &err), 0);
 	assert_true(batch == f->b.batch);		/* each node counts its own */
 }

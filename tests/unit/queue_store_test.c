@@ -133,6 +133,7 @@ reopen(struct fixture *f)
 {
 	if (!f->tested->lasting)
 		return;
+	f->conf.again = f->d->node(f->s) + 1u;
 	f->d->close(&f->s, true);
 	fixture_open(f);
 }

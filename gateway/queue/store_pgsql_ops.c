@@ -541,6 +541,7 @@ apply_receipt(struct store *s, struct round_op *op)
 		pack_receipt(f->attempt, f->segment, r, &s->packed);
 		inbox_put(s, INBOX_RECEIPT, f->message, f->key);
 	} else if ((k = kept_get(s, f->message)) != NULL) {
+		kept_leads(s, &k->row, r->domain, r->foreign_id);
 		ops_receipt(s, k, f->attempt, f->segment, r, joined);
 	} else {
 		early_keep(s, r, joined);

@@ -233,18 +233,23 @@ kept_leads(struct store *s, const struct row *r, struct text domain, struct text
 		no_memory();
 }
 
+/* Two segments of it, of two attempts, may have had the same id: then the table has to tell. */
 struct kept *
 kept_by_foreign(struct store *s, struct text domain, struct text id, const struct row_segment **segment)
 {
 	uint64_t message = (uintptr_t)idmap_get(&s->by_foreign, texts_hash(domain, id));
 	struct kept *k = message != 0 ? kept_get(s, message) : NULL;
+	unsigned found = 0;
 
 	for (unsigned i = 0; k != NULL && i < k->row.evidence_count; i++) {
-		*segment = &k->row.evidence[i];
-		if (text_eq((*segment)->answer.foreign_id, id) && text_eq((*segment)->domain, domain))
-			return k;
+		const struct row_segment *e = &k->row.evidence[i];
+
+		if (!text_eq(e->answer.foreign_id, id) || !text_eq(e->domain, domain))
+			continue;
+		*segment = e;
+		found++;
 	}
-	return NULL;
+	return found == 1 ? k : NULL;
 }
 
 /* --- from the tables ---------------------------------------------------------------- */
@@ -313,9 +318,6 @@ kept_read(struct store *s, const PGresult *res, unsigned i, bool body)
 			k->next_touched = s->strays;
 			s->strays = k;
 		}
-		for (unsigned n = 0; n < k->row.evidence_count; n++)
-			kept_leads(s, &k->row, k->row.evidence[n].domain,
-			    k->row.evidence[n].answer.foreign_id);
 	} else if (body && !k->has_body) {
 		k->row.in.body = arena_text(&k->row.arena, pg_text(res, i, ROW_COLUMNS));
 		k->has_body = true;

@@ -60,6 +60,8 @@ enum {
 	ROOM_MS = 5 * 1000			/* after which a busy connection may have to make room */
 };
 
+#define HTTPD_STOPPING	"stopping, please try again later"
+
 /* TLS 1.2 or later (RFC 8996). */
 static const char httpd_tls[] = "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2";
 
@@ -138,7 +140,7 @@ struct httpd {
 	httpd_request_fn	*fn;
 	void			*arg;
 	struct http_gate	*gate;
-	bool			 refusing;
+	const char		*refusal;	/* NULL: requests are served */
 	bool			 layout_known;		/* how the library leaves a header in memory */
 	struct door		*doors;			/* the newest first */
 	struct visit		*visits, *arriving;
@@ -728,8 +730,7 @@ request_untimely(const struct httpd *h, const struct http_frame *f, struct err *
 		err_set(err, ERR_LIMIT, "the body is too long: at most %zu octets", h->conf.body_most);
 		return MHD_HTTP_CONTENT_TOO_LARGE;
 	}
-	return h->refusing ? refuse(err, MHD_HTTP_SERVICE_UNAVAILABLE, ERR_BUSY,
-	    "stopping, please try again later") : 0;
+	return h->refusal != NULL ? refuse(err, MHD_HTTP_SERVICE_UNAVAILABLE, ERR_BUSY, h->refusal) : 0;
 }
 
 static void
@@ -1249,9 +1250,9 @@ httpd_waiting(const struct httpd *h)
 }
 
 void
-httpd_refuse(struct httpd *h)
+httpd_refuse(struct httpd *h, const char *text)
 {
-	h->refusing = true;
+	h->refusal = text;
 }
 
 /* Nothing may be suspended when a daemon stops; the runs let the answers leave. */
@@ -1264,12 +1265,12 @@ httpd_close(struct httpd **hp)
 	if (h == NULL)
 		return;
 	http_gate_close(&h->gate);
-	h->refusing = true;
+	h->refusal = HTTPD_STOPPING;
 	while (h->first != NULL) {
 		http_reply_header(h->first, MHD_HTTP_HEADER_CONNECTION, "close");
 		http_reply_header(h->first, MHD_HTTP_HEADER_RETRY_AFTER, "5");
 		http_reply(h->first, MHD_HTTP_SERVICE_UNAVAILABLE, "text/plain",
-		    TEXT("stopping, please try again later\n"));
+		    TEXT(HTTPD_STOPPING "\n"));
 	}
 	for (d = h->doors; d != NULL; d = d->next)
 		for (int i = 0; i < HTTPD_CLOSING_RUNS; i++)

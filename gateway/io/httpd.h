@@ -51,7 +51,9 @@ struct httpd	*httpd_open(struct loop *, const struct httpd_conf *, httpd_request
 unsigned	 httpd_port(const struct httpd *);
 int		 httpd_reload(struct httpd *, struct err *);	/* certificates */
 size_t		 httpd_waiting(const struct httpd *);		/* requests without an answer yet */
-void		 httpd_refuse(struct httpd *);	/* from now on 503 with Retry-After and Connection: close */
+/* From now on 503 with this text, Retry-After and Connection: close; NULL: whoever comes is served. The text
+ * lives as long as it is said. */
+void		 httpd_refuse(struct httpd *, const char *text);
 /* Requests that still wait are answered 503 first, and are gone: whoever holds one must not
  * touch it any more. Not from inside a handler. */
 void		 httpd_close(struct httpd **);

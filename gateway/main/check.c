@@ -18,6 +18,7 @@
 #include "main/conf_table.h"
 #include "main/drivers.h"
 #include "main/settings.h"
+#include "queue/store_pgsql.h"
 
 struct check {
 	struct conf	*conf;
@@ -167,8 +168,17 @@ check_links(struct check *c)
 static const struct { const char *group, *key; } secrets[] = {
 	{ "core", "admin-password" }, { "core", "status-password" },
 	{ "core", "http-proxy-password" }, { "sendsms-user", "password" },
-	{ "smsc", "smsc-password" },
+	{ "smsc", "smsc-password" }, { "store", "conninfo" },
 };
+
+/* Of a conninfo: only with a password in it. */
+static bool
+is_secret(const char *key, const char *text)
+{
+	struct pgsql_conninfo c;
+
+	return strcmp(key, "conninfo") != 0 || (store_pgsql_conninfo(text, &c, NULL) == 0 && c.password);
+}
 
 static bool
 readable_by_all(const char *file)
@@ -189,7 +199,7 @@ check_secrets(struct check *c)
 		while ((g = conf_next(c->conf, secrets[i].group, g)) != NULL) {
 			const char *secret = value(g, secrets[i].key), *file = conf_group_file(g);
 
-			if (secret == NULL)
+			if (secret == NULL || !is_secret(secrets[i].key, secret))
 				continue;
 			if (strcmp(secret, "CHANGE-ME") == 0)
 				AT_KEY(c, g, secrets[i].key, SEVERITY_ERROR, "`%s' is still the sample's "

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/finding.h"
+#include "queue/store_pgsql.h"
 #include "smsc/smpp_conf.h"
 
 const struct smsc_driver *const smsc_drivers[] = {
@@ -17,10 +18,13 @@ const struct smsc_driver *const smsc_drivers[] = {
 	NULL
 };
 
-static const struct store_driver *const stores[] = {
-	[ENGINE_SQLITE] = &store_sqlite,
-	[ENGINE_POSTGRESQL] = NULL,
-	[ENGINE_MEMORY] = &store_memory,
+static const struct {
+	const struct store_driver *driver;
+	store_reach_fn	*reach;
+} stores[] = {
+	[ENGINE_SQLITE] = { &store_sqlite, NULL },
+	[ENGINE_POSTGRESQL] = { NULL, store_pgsql_reach },
+	[ENGINE_MEMORY] = { &store_memory, NULL },
 };
 
 static void
@@ -46,7 +50,13 @@ static const struct {
 const struct store_driver *
 drivers_store(enum store_engine engine)
 {
-	return stores[engine];
+	return stores[engine].driver;
+}
+
+store_reach_fn *
+drivers_store_reach(enum store_engine engine)
+{
+	return stores[engine].reach;
 }
 
 const struct smsc_driver *

@@ -3,8 +3,9 @@
  *
  *   log, loop, listeners, callbacks' client, queue, dispatch with its links, intake, doors
  *
- * is opened from left to right; nobody is served before the loop runs. It is closed from right to
- * left, so that whoever waits for a commit still gets its answer.
+ * is opened from left to right; nobody is served before all is open. It is closed from right to
+ * left, so that whoever waits for a commit still gets its answer. A database that is away is waited for:
+ * the loop runs already then, the doors refuse.
  *
  * A stop: the doors refuse, links finish what is in flight, the queue writes what is open. A
  * reload: the log is opened again, the file read; with errors in it nothing changes. What an
@@ -44,6 +45,7 @@
 #include "main/drivers.h"
 #include "main/service.h"
 #include "main/settings.h"
+#include "main/store_wait.h"
 #include "main/version.h"
 
 enum {
@@ -63,6 +65,7 @@ struct gateway {
 	struct kept	*confs;
 	struct conf	*conf;			/* the present one, among them */
 	struct settings	 settings;
+	struct store_settings store;		/* of the open store, which looks at it for ever */
 	struct secret	 proxy_password;	/* the client looks at it for ever */
 	struct loop	*loop;
 	struct fetch	*fetch;
@@ -82,7 +85,7 @@ struct gateway {
 	mono_t		 started;
 	struct timer	*last_look;
 	unsigned	 looks;
-	bool		 stopping;
+	bool		 awaiting, stopping;	/* the store; the end */
 };
 
 /* --- small parts -------------------------------------------------------------------- */
@@ -188,17 +191,45 @@ open_fetch(struct gateway *g, struct err *err)
 	return (g->fetch = fetch_new(g->loop, &f, err)) != NULL ? 0 : -1;
 }
 
+static void
+refuse(struct gateway *g, const char *text)
+{
+	httpd_refuse(g->admin_httpd, text);
+	if (g->sendsms_httpd != NULL)
+		httpd_refuse(g->sendsms_httpd, text);
+}
+
+static int
+open_store(void *arg, struct err *err)
+{
+	struct gateway *g = arg;
+	const struct store_driver *driver = drivers_store((enum store_engine)g->store.engine);
+
+	g->queue = queue_open(g->loop, driver, &g->store.conf, err);
+	return g->queue != NULL ? 0 : -1;
+}
+
 static int
 open_queue(struct gateway *g, struct err *err)
 {
-	const struct store_driver *driver = drivers_store((enum store_engine)g->settings.store.engine);
+	enum store_engine engine = (enum store_engine)g->settings.store.engine;
+	struct store_wait wait = { .loop = g->loop, .reach = drivers_store_reach(engine),
+	    .conf = &g->store.conf, .open = open_store, .arg = g };
+	int rc;
 
-	if (driver == NULL)
+	store_settings_copy(&g->store, &g->settings.store);
+	if (drivers_store(engine) == NULL)
 		return err_set(err, ERR_CONFIG, "this engine of the store is not supported yet");
-	if (g->settings.store.engine == ENGINE_SQLITE)
-		folder_of(g->settings.store.path, g->store_folder);
-	g->queue = queue_open(g->loop, driver, &g->settings.store.conf, err);
-	return g->queue != NULL ? 0 : -1;
+	if (engine == ENGINE_SQLITE)
+		folder_of(g->store.path, g->store_folder);
+	if (wait.reach == NULL)
+		return open_store(g, err);
+	g->awaiting = true;
+	refuse(g, "starting, the store is awaited: please try again later");
+	rc = store_wait(&wait, err);
+	refuse(g, NULL);
+	g->awaiting = false;
+	return rc;
 }
 
 static void
@@ -246,7 +277,7 @@ admin_setup(struct gateway *g)
 		.admin_password = &s->core.admin_password,
 		.status_password = &s->core.status_password,
 		.allow = g->admin_allow, .deny = g->admin_deny, .version = KANTELE,
-		.store_folder = s->store.engine == ENGINE_SQLITE ? g->store_folder : NULL,
+		.store_folder = g->store.engine == ENGINE_SQLITE ? g->store_folder : NULL,
 		.smsbox_id = s->smsbox.id, .smsbox = s->has_smsbox, .wapbox = s->has_wapbox,
 		.started = g->started, .shutdown = stop, .arg = g,
 	};
@@ -360,7 +391,7 @@ stop(void *arg)
 	intake_close_door(g->intake);
 	admin_stopping(g->admin);
 	if (g->sendsms_httpd != NULL)
-		httpd_refuse(g->sendsms_httpd);
+		httpd_refuse(g->sendsms_httpd, "stopping, please try again later");
 	/* the rest of the time is for the queue */
 	dispatch_drain(g->dispatch, (unsigned)(ms > 1000 ? ms - 500 : ms / 2), drained, g);
 }
@@ -370,6 +401,11 @@ on_stop(void *arg, int number)
 {
 	struct gateway *g = arg;
 
+	if (g->awaiting) {	/* nothing is open that could be lost, and the question may be under way for long */
+		log_info("stopped before the store was there");
+		log_flush();
+		_exit(0);
+	}
 	if (g->stopping) {
 		log_error("second signal %d: ended at once", number);
 		log_flush();
@@ -391,7 +427,7 @@ static const struct { const char *group, *key; } restarts[] = {
 	{ "smsbox", "sendsms-interface" }, { "smsbox", "http-request-retry" },
 	{ "smsbox", "http-queue-delay" }, { "smsbox", "max-pending-requests" },
 	{ "smsbox", "http-timeout" }, { "store", "engine" }, { "store", "path" },
-	{ "store", "conninfo" }, { "store", "retention" },
+	{ "store", "conninfo" }, { "store", "retention" }, { "store", "node-name" }, { "store", "lease-time" },
 };
 
 static const char *
@@ -469,7 +505,7 @@ apply(struct gateway *g, struct conf *conf, struct findings *findings, struct er
 	}
 	settings_free(&g->settings);
 	g->settings = next;
-	g->settings.store.conf.path = g->settings.store.path;
+	store_settings_copy(&g->settings.store, &next.store);
 	ip_rules_free(&g->admin_allow);
 	ip_rules_free(&g->admin_deny);
 	g->admin_allow = allow;
@@ -533,15 +569,19 @@ on_reload(void *arg, int number)
 	(void)number;
 	if (g->stopping)
 		return;
-	service_reloading();
+	if (!g->awaiting)
+		service_reloading();
 	for (int i = 0; i < 2; i++) {		/* where it was, so that nothing is lost; then where it is now */
 		if (open_log(g, &err) == -1)
 			log_error("the log stays where it is: %s", err.text);
-		if (i == 0)
+		if (i == 0 && g->awaiting)
+			log_warn("configuration: not read again before the store is there");
+		else if (i == 0)
 			reload(g);
 	}
 	reload_certificates(g);
-	service_ready("running");
+	if (!g->awaiting)
+		service_ready("running");
 }
 
 /* --- the whole ------------------------------------------------------------------------- */

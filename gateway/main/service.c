@@ -12,6 +12,12 @@
 #include <systemd/sd-daemon.h>
 
 void
+service_waiting(const char *status)
+{
+	sd_notifyf(0, "STATUS=%s\nEXTEND_TIMEOUT_USEC=60000000", status);
+}
+
+void
 service_ready(const char *status)
 {
 	sd_notifyf(0, "READY=1\nSTATUS=%s", status);
@@ -30,6 +36,12 @@ service_stopping(void)
 }
 
 #else
+
+void
+service_waiting(const char *status)
+{
+	(void)status;
+}
 
 void
 service_ready(const char *status)

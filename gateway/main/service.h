@@ -6,6 +6,8 @@
 #ifndef MAIN_SERVICE_H
 #define MAIN_SERVICE_H
 
+/* The start takes a while longer. */
+void	service_waiting(const char *status);
 void	service_ready(const char *status);
 void	service_reloading(void);
 void	service_stopping(void);

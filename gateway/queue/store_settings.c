@@ -11,15 +11,17 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/finding.h"
+#include "queue/store_pgsql.h"
 
 static const char *const engines[] = { "sqlite", "postgresql", "memory", NULL };
 
 struct store_group {
 	int		 engine;
-	const char	*path, *conninfo;
-	long		 retention_s;
+	const char	*path, *conninfo, *node_name;
+	long		 retention_s, lease_s;
 };
 #define AT(field)	offsetof(struct store_group, field)
 
@@ -31,7 +33,15 @@ const struct conf_key store_keys[] = {
 	    .text = "The SQLite file. Default: kantele.db beside store-location, else in the working "
 	    "directory." },
 	{ .name = "conninfo", .type = CONF_TEXT, .at = AT(conninfo),
-	    .text = "How to reach PostgreSQL, as libpq takes it." },
+	    .text = "How to reach PostgreSQL, as libpq takes it: host=a,b,c dbname=kantele user=kantele "
+	    "target_session_attrs=read-write, say. A password is better kept in a .pgpass file." },
+	{ .name = "node-name", .type = CONF_TEXT, .at = AT(node_name),
+	    .text = "What this node is called in the status of several nodes on one PostgreSQL; for display "
+	    "only. Default: the host's name." },
+	{ .name = "lease-time", .type = CONF_SECONDS, .at = AT(lease_s), .standard = "10s",
+	    .least = 2, .most = 300,
+	    .text = "Several nodes on one PostgreSQL: how long a node may be silent before others take over "
+	    "what it has to send. The same on all nodes." },
 	{ .name = "retention", .type = CONF_SECONDS, .at = AT(retention_s), .standard = "72h",
 	    .least = 60, .most = 366L * 24 * 3600,
 	    .text = "How long the outcome of a finished message can be asked for. Its body is gone when "
@@ -101,6 +111,67 @@ last_group(const struct conf *conf, const char *name)
 	return g;
 }
 
+/* At the line of a key. */
+#define AT_KEY(findings, g, key, severity, ...)						\
+	do {										\
+		unsigned line_ = conf_group_line(g);					\
+		(void)conf_value(g, key, &line_);					\
+		finding_add((findings), (severity), NULL, conf_group_file(g), line_, 0, __VA_ARGS__);	\
+	} while (0)
+
+static int
+check_conninfo(const struct conf_group *g, const char *conninfo, struct findings *findings)
+{
+	struct pgsql_conninfo c;
+	struct err err = { 0 };
+
+	if (conninfo == NULL || conninfo[0] == '\0') {
+		AT_KEY(findings, g, "engine", SEVERITY_ERROR, "engine = postgresql needs `conninfo': "
+		    "\"host=... dbname=kantele user=kantele\" tells where the database is");
+		return -1;
+	}
+	if (store_pgsql_conninfo(conninfo, &c, &err) == -1) {
+		AT_KEY(findings, g, "conninfo", SEVERITY_ERROR, "%s", err.text);
+		return -1;
+	}
+	if (c.hosts > 1 && !c.finds_primary)
+		AT_KEY(findings, g, "conninfo", SEVERITY_WARNING, "several hosts without "
+		    "target_session_attrs=read-write: the first that answers is taken, a standby perhaps");
+	return 0;
+}
+
+/* Of several nodes only. */
+static void
+check_idle_keys(const struct conf_group *g, struct findings *findings)
+{
+	static const char *const keys[] = { "conninfo", "node-name", "lease-time" };
+
+	for (size_t i = 0; g != NULL && i < sizeof keys / sizeof *keys; i++)
+		if (conf_value(g, keys[i], NULL) != NULL)
+			AT_KEY(findings, g, keys[i], SEVERITY_WARNING, "`%s' is for engine = postgresql: "
+			    "without that it does nothing", keys[i]);
+}
+
+static int
+check_engine(const struct conf_group *g, const struct store_group *group, struct findings *findings)
+{
+	if (group->engine == ENGINE_POSTGRESQL)
+		return check_conninfo(g, group->conninfo, findings);
+	check_idle_keys(g, findings);
+	if (group->engine == ENGINE_MEMORY)
+		finding_add(findings, SEVERITY_WARNING, NULL, conf_group_file(g), conf_group_line(g), 0,
+		    "engine = memory: what is accepted is lost when the gateway stops");
+	return 0;
+}
+
+static void
+name_host(char out[STORE_HOST_MOST])
+{
+	if (gethostname(out, STORE_HOST_MOST) == -1)
+		out[0] = '\0';
+	out[STORE_HOST_MOST - 1] = '\0';
+}
+
 int
 store_settings_read(struct conf *conf, struct store_settings *out, struct findings *findings)
 {
@@ -116,11 +187,21 @@ store_settings_read(struct conf *conf, struct store_settings *out, struct findin
 		finding_add(findings, SEVERITY_ERROR, NULL, NULL, 0, 0, "the store's path is too long");
 		return -1;
 	}
-	if (group.engine == ENGINE_MEMORY)
-		finding_add(findings, SEVERITY_WARNING, NULL, conf_group_file(g), conf_group_line(g), 0,
-		    "engine = memory: what is accepted is lost when the gateway stops");
+	if (check_engine(g, &group, findings) == -1)
+		return -1;
+	name_host(out->host);
 	out->engine = group.engine;
 	out->conf = (struct store_conf){ .path = out->path, .conninfo = group.conninfo,
-	    .retention_s = group.retention_s };
+	    .node_name = group.node_name != NULL && group.node_name[0] != '\0' ? group.node_name : out->host,
+	    .retention_s = group.retention_s, .lease_ms = group.lease_s * 1000 };
 	return 0;
+}
+
+void
+store_settings_copy(struct store_settings *to, const struct store_settings *from)
+{
+	*to = *from;
+	to->conf.path = to->path;
+	if (from->conf.node_name == from->host)
+		to->conf.node_name = to->host;
 }

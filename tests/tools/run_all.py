@@ -2,6 +2,9 @@
 """Builds three times (plain, ASan+UBSan, TSan) and runs every test; called by tests/run.
 
 A stage is a row: name, how to build, what to run. The last line is "N passed, N failed".
+
+One PostgreSQL of our own runs meanwhile; KANTELE_PG in the environment tells the tests how to reach it, and
+they make databases in it.
 """
 import concurrent.futures
 import os
@@ -10,6 +13,8 @@ import re
 import subprocess
 import sys
 import time
+
+import pgcluster
 
 TOP = pathlib.Path(sys.argv[1])
 WANTED = sys.argv[2] if len(sys.argv) > 2 else None
@@ -140,6 +145,17 @@ def stage_e2e():
             e2e("build-asan")
 
 
+def database():
+    """The server for all stages; None: there is none, which is a failure."""
+    try:
+        server = pgcluster.Cluster()
+    except (pgcluster.PgError, OSError) as e:
+        note(False, "PostgreSQL starts", str(e) + "\n")
+        return None
+    os.environ["KANTELE_PG"] = server.conninfo()
+    return server
+
+
 STAGES = {"unit": stage_unit, "asan": stage_asan, "tsan": stage_tsan, "e2e": stage_e2e}
 
 
@@ -148,9 +164,14 @@ def main():
         print(f"tests/run [{'|'.join(STAGES)}] [NAME]", file=sys.stderr)
         return 2
     started = time.monotonic()
-    for name, stage in STAGES.items():
-        if WANTED in (None, name):
-            stage()
+    server = database()
+    try:
+        for name, stage in STAGES.items():
+            if WANTED in (None, name):
+                stage()
+    finally:
+        if server is not None:
+            server.stop()
     for name in failures:
         print(f"failed: {name}")
     print(f"took {time.monotonic() - started:.0f} s")

@@ -810,13 +810,16 @@ a_refusing_server_says_503_and_closes(void **state)
 
 	(void)state;
 	open_server(NULL, NULL, 10);
-	httpd_refuse(httpd);
+	httpd_refuse(httpd, "not yet");
 	got = exchange("POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello", 0);
 	assert_memory_equal(got, "HTTP/1.1 503 ", 13);
 	assert_non_null(strstr(got, "\r\nRetry-After: "));
 	assert_non_null(strstr(got, "\r\nConnection: close\r\n"));
+	assert_non_null(strstr(got, "\r\n\r\nnot yet\n"));
 	assert_memory_equal(exchange("GET /a HTTP/1.1\r\nHost: a\r\n\r\n", 0), "HTTP/1.1 503 ", 13);
 	assert_int_equal(asked_count, 0);
+	httpd_refuse(httpd, NULL);
+	assert_memory_equal(exchange("GET /a HTTP/1.1\r\n" CLOSE "\r\n", 0), "HTTP/1.1 202 ", 13);
 }
 
 /* Requests of all kinds, over and over: nothing may pile up. */

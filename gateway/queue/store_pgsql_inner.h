@@ -184,6 +184,7 @@ struct store {
 	struct pg	 load;			/* for scans that must not wait in our line */
 	struct store_parts load_parts;
 	struct store_cursor load_at;		/* a: position, b: id of the row shown last */
+	unsigned	 load_chunk;		/* rows asked for at a time; one is on its way */
 	bool		 loading;
 };
 

@@ -18,6 +18,8 @@
 /* The answer to a request is looked for within seconds. */
 enum { COUNTS_FRESH_MS = 1000, ANSWER_PATIENCE_MS = 600 * 1000 };
 
+enum { LOAD_CHUNK = 1000 };		/* rows: fit into a socket's buffer */
+
 enum { PARTS_OCTETS = STORE_PARTITIONS / 8 };
 
 /* As get_bit counts: from the lowest bit of the first octet. */
@@ -39,11 +41,15 @@ static const char load_settings[] = "SET search_path=kantele; SET work_mem='64MB
     " SET enable_nestloop=off; SET enable_mergejoin=off; SET cursor_tuple_fraction=1;"
     " SET idle_in_transaction_session_timeout='60s'";
 
-/* In the columns of every query that shows messages; what row_index does not show need not come. */
-#define LOAD_SQL "DECLARE turns NO SCROLL CURSOR FOR SELECT q.id, q.part, q.key, q.pos, q.accepted," \
-	" q.expires, q.klass, q.msisdn, q.account, NULL::bytea, q.smsc, q.grp, q.due, q.state, q.attempt, q.ref," \
-	" q.marked, q.link, t.id IS NOT NULL, t.state, t.flags, t.attempt, t.segs, t.tries, t.ref, t.due," \
-	" t.marked, t.refused, t.link, NULL::bytea" \
+/* Of a million rows every column counts: these are what an owner keeps, and a 0 does not travel. */
+enum { L_ID, L_KEY, L_POS, L_ACCEPTED, L_EXPIRES, L_KLASS, L_MSISDN, L_ACCOUNT, L_SMSC, L_GRP, L_STATE, L_DUE,
+    L_ATTEMPT, L_REF, L_MARKED, L_TRIES, L_REFUSED, L_LINK };
+
+#define AS_IT_IS(column) " nullif(coalesce(t." column ", q." column "), 0),"
+#define LOAD_SQL "DECLARE turns NO SCROLL CURSOR FOR SELECT q.id, q.key, q.pos, q.accepted, q.expires, q.klass," \
+	" q.msisdn, q.account, q.smsc, q.grp," AS_IT_IS("state") AS_IT_IS("due") AS_IT_IS("attempt") \
+	AS_IT_IS("ref") AS_IT_IS("marked") " t.tries, t.refused," \
+	" CASE WHEN t.id IS NULL THEN q.link ELSE t.link END" \
 	" FROM queue q LEFT JOIN state t ON t.id = q.id AND t.part = q.part" \
 	" AND get_bit('\\x%s'::bytea, t.part) = 1 WHERE get_bit('\\x%s'::bytea, q.part) = 1" \
 	" AND (q.pos, q.id) > (%" PRId64 ", %" PRId64 ") AND coalesce(t.state, q.state) NOT IN (%d, %d)" \
@@ -57,9 +63,20 @@ pg_look_end(struct store *s)
 	s->loading = false;
 }
 
+static void
+load_ask(struct store *s)
+{
+	char sql[50];
+
+	snprintf(sql, sizeof sql, "FETCH FORWARD %u FROM turns", s->load_chunk);
+	pg_ask_plain(&s->load, sql);
+	pg_ahead(&s->load);
+}
+
 /* By position and id, not by a number of rows: what was shown may be gone when the scan is opened again. */
 static int
-load_begin(struct store *s, const struct store_parts *parts, const struct store_cursor *c, struct err *err)
+load_begin(struct store *s, const struct store_parts *parts, const struct store_cursor *c, unsigned most,
+    struct err *err)
 {
 	char mask[PARTS_OCTETS], hex[2 * PARTS_OCTETS + 1], sql[sizeof LOAD_SQL + 4 * PARTS_OCTETS + 60];
 
@@ -78,67 +95,87 @@ load_begin(struct store *s, const struct store_parts *parts, const struct store_
 	}
 	s->load_parts = *parts;
 	s->load_at = *c;
+	s->load_chunk = most < LOAD_CHUNK ? most : LOAD_CHUNK;
 	s->loading = true;
+	load_ask(s);
 	return 0;
 }
 
-static bool
-load_goes_on(const struct store *s, const struct store_parts *parts, const struct store_cursor *c)
+/* The rows that were asked for; the next ones are under way meanwhile. NULL: err, and the scan is closed. */
+static PGresult *
+load_fetch(struct store *s, struct err *err)
 {
-	return s->loading && (c->a | c->b) != 0 && c->a == s->load_at.a && c->b == s->load_at.b &&
-	    memcmp(parts, &s->load_parts, sizeof *parts) == 0;
+	PGresult *res;
+
+	if (pg_trip(&s->load, err) == -1) {
+		pg_look_end(s);
+		return NULL;
+	}
+	res = pg_take(&s->load, 0);
+	if ((unsigned)PQntuples(res) == s->load_chunk)
+		load_ask(s);
+	return res;
 }
 
-static int
-load_fetch(struct store *s, unsigned most, struct err *err)
+/* The first rows of a slice. A connection that broke since the last one is opened again, once. */
+static PGresult *
+load_first(struct store *s, const struct store_parts *parts, const struct store_cursor *c, unsigned most,
+    struct err *err)
 {
-	char sql[50];
+	PGresult *res = NULL;
 
-	snprintf(sql, sizeof sql, "FETCH FORWARD %u FROM turns", most);
-	pg_ask_plain(&s->load, sql);
-	if (pg_trip(&s->load, err) == 0)
-		return 0;
-	pg_look_end(s);
-	return -1;
+	if (s->loading && (c->a | c->b) != 0 && c->a == s->load_at.a && c->b == s->load_at.b &&
+	    most >= s->load_chunk && memcmp(parts, &s->load_parts, sizeof *parts) == 0)
+		res = load_fetch(s, NULL);
+	if (res == NULL && load_begin(s, parts, c, most, err) == 0)
+		res = load_fetch(s, err);
+	return res;
 }
 
 static void
-load_show(struct store *s, unsigned n, struct store_cursor *c, store_index_fn *show, void *arg)
+load_show(const PGresult *res, struct store_cursor *c, store_index_fn *show, void *arg)
 {
-	const PGresult *res = pg_result(&s->load, 0);
-	struct store_index x;
-	struct row row;
+	unsigned n = (unsigned)PQntuples(res);
 
 	for (unsigned i = 0; i < n; i++) {
-		row_of_result(res, i, &row);
-		if (row_scheduled(&row)) {
-			row_index(&row, &x);
-			show(arg, &x);
-		}
-		c->a = row.position;
-		c->b = row.in.id;
-		arena_free(&row.arena);
+		struct store_index x = { .id = (uint64_t)pg_number(res, i, L_ID),
+		    .order_key = (uint64_t)pg_number(res, i, L_KEY), .msisdn = pg_text(res, i, L_MSISDN),
+		    .account = pg_text(res, i, L_ACCOUNT), .smsc = pg_text(res, i, L_SMSC),
+		    .group = pg_text(res, i, L_GRP), .link = pg_text(res, i, L_LINK),
+		    .state = (enum store_state)pg_number(res, i, L_STATE),
+		    .klass = (uint8_t)pg_number(res, i, L_KLASS),
+		    .attempt = (uint16_t)pg_number(res, i, L_ATTEMPT),
+		    .reference = (uint16_t)pg_number(res, i, L_REF),
+		    .tries = (uint16_t)pg_number(res, i, L_TRIES), .due = pg_number(res, i, L_DUE),
+		    .accepted = pg_number(res, i, L_ACCEPTED), .expires = pg_number(res, i, L_EXPIRES),
+		    .marked = pg_number(res, i, L_MARKED), .refused = pg_number(res, i, L_REFUSED) };
+
+		show(arg, &x);
+		c->a = (uint64_t)pg_number(res, i, L_POS);
+		c->b = x.id;
 	}
-	s->load_at = *c;
 }
 
 int
 pg_look_load(struct store *s, const struct store_parts *parts, struct store_cursor *c, unsigned most,
     store_index_fn *show, void *arg, struct err *err)
 {
-	bool goes_on = load_goes_on(s, parts, c);
-	unsigned n;
+	PGresult *res = load_first(s, parts, c, most, err);
+	unsigned left = most;
 
-	/* A connection that broke since the last slice is opened again, once. */
-	if ((!goes_on || load_fetch(s, most, NULL) == -1) &&
-	    (load_begin(s, parts, c, err) == -1 || load_fetch(s, most, err) == -1))
-		return -1;
-	n = pg_rows(&s->load, 0);
-	load_show(s, n, c, show, arg);
-	c->end = n < most;
-	if (c->end)
-		pg_look_end(s);
-	return 0;
+	while (res != NULL) {
+		c->end = (unsigned)PQntuples(res) < s->load_chunk;
+		load_show(res, c, show, arg);
+		PQclear(res);
+		s->load_at = *c;
+		left -= s->load_chunk;
+		if (c->end)
+			pg_look_end(s);
+		if (c->end || left < s->load_chunk)
+			return 0;
+		res = load_fetch(s, err);
+	}
+	return -1;
 }
 
 /* --- other scans -------------------------------------------------------------------- */

@@ -2,8 +2,9 @@
  * store_pgsql_sql.c - every statement of the store's own connection
  *
  * The plans are the same whatever the tables' statistics say (pg_settings): each row of a batch is reached by
- * its key. `BETWEEN u.id AND u.id` makes the planner drive the index from the batch; `= ANY` stands only on
- * the first column of an index.
+ * its key. `BETWEEN u.id AND u.id` makes the planner drive the index from the batch, but only where few rows
+ * have the same first column: the index is read over all that have it. `= ANY` stands only on the first
+ * column of an index.
  *
  * Knows:     SQL.
  * Does not:  know when a statement is asked.
@@ -255,9 +256,10 @@ const struct pg_stmt pg_statements[STATEMENTS + 1] = {
 	[ST_HELD] = { "held", STATES_PAGE("t.state = 3"), "LBL" },
 	[ST_NOTICES] = { "notices", "SELECT id, message, key, due, until, tries, url FROM notice"
 	    " WHERE id > $1 AND get_bit($2, part) = 1 ORDER BY id LIMIT $3", "LBL" },
-	[ST_PURGE] = { "purge", "WITH d AS (" OLDEST_OF("result", "finished", "id") "), p AS (DELETE FROM push_id"
-	    " USING d WHERE push_id.account BETWEEN d.account AND d.account AND push_id.push_id = d.push_id"
-	    " AND push_id.id = d.id) SELECT count(*) FROM d", "LL" },
+	[ST_PURGE] = { "purge", "WITH d AS (" OLDEST_OF("result", "finished", "id") "),"
+	    " p AS (DELETE FROM push_id WHERE ctid = ANY(ARRAY(SELECT k.ctid FROM d CROSS JOIN LATERAL"
+	    " (SELECT ctid, id FROM push_id WHERE account = d.account AND push_id = d.push_id OFFSET 0) k"
+	    " WHERE k.id = d.id))) SELECT count(*) FROM d", "LL" },
 	[ST_PURGE_EARLY] = { "purge_early",
 	    "WITH d AS (" OLDEST_OF("early", "at", "domain, fid") ") SELECT count(*) FROM d", "LL" },
 	[ST_PURGE_ANSWERS] = { "purge_answers",

@@ -261,7 +261,7 @@ batch_empty(struct queue *q)
 	ops_empty(&b->ops);
 	b->transaction = b->probe = b->doubtful = b->more_news = false;
 	b->owned = q->owned;
-	b->takes_sends = q->nodes.keeper != NULL && !q->nodes.leaves && queue_may_send(q);
+	b->takes_sends = q->nodes.keeper != NULL && queue_may_send(q);
 	b->handed = NULL;
 	b->handed_tail = &b->handed;
 	b->want_ids = 0;

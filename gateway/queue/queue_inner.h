@@ -196,7 +196,7 @@ struct batch {
 	struct store_counts counts;
 	struct news	*news, **news_tail;	/* of owned partitions, before all operations */
 	struct handed	*handed, **handed_tail;	/* to us, by other owners */
-	bool		 takes_sends;	/* ours may be used: the lease lasts, and we do not stop */
+	bool		 takes_sends;	/* what was handed over to us is taken: the lease lasts */
 	bool		 more_news;
 	struct arena	 arena;		/* of the news, and of bodies while it runs */
 };

@@ -437,12 +437,17 @@ queue_start(struct queue *q)
 	keep_due(q);
 }
 
+/* What comes to be sent by us while we stop goes back with word that nothing left. */
 void
 queue_stop(struct queue *q)
 {
+	struct store_parts all = q->owned;
+
 	q->nodes.leaves = true;
-	if (q->nodes.keeper != NULL)
-		timer_set(q->nodes.tick, 0);
+	if (q->nodes.keeper == NULL)
+		return;
+	timer_set(q->nodes.tick, 0);
+	give(q, &all);
 }
 
 bool

@@ -115,6 +115,10 @@ struct early {				/* a receipt that waits, as read or as changed in this flush *
 	bool		 changed;	/* to be written */
 };
 
+struct send_key {			/* of a row of `send`, which is taken out when it was shown */
+	int64_t		 id, part, attempt;
+};
+
 struct push {				/* a push-id that somebody in this flush wants */
 	struct text	 account, push_id;
 	uint64_t	 id;		/* of whom it leads to; 0: nobody yet */
@@ -163,7 +167,8 @@ struct store {
 	struct idmap	 fresh;			/* order keys of what came from others in this round */
 	struct kept	*changed, **changed_end;	/* in this flush */
 	struct store_send *sends;		/* handed over to us, read with the news */
-	unsigned	 send_count, sends_gone;	/* gone: with those that are over */
+	struct send_key	*send_keys;
+	unsigned	 send_count, sends_gone;	/* gone: with those that are over, all of the keys */
 	bool		 sends_read;
 	bool		 shown;			/* news: what was shown cannot be done again here */
 	unsigned	 inbox_n;		/* tells rows of an inbox apart */

@@ -846,6 +846,7 @@ flush_end(struct store *s)
 {
 	s->op_count = 0;
 	s->stale = true;
+	s->sends_read = false;
 	kept_drop_strays(s);
 	beside_clear(s);
 	arena_reset(&s->work);

@@ -309,7 +309,8 @@ void	 pack_segments(const struct row *, struct buf *);
 bool	 unpack_segments(struct text data, struct row *);	/* in the row's arena, texts are views */
 
 /* store_pgsql_write.c */
-int	 write_begin(struct store *, struct err *);	/* a transaction, with the fence */
+int	 write_begin(struct store *, struct err *);	/* a transaction, with the fence; -1: ERR_FENCED, too */
+int	 write_fenced(struct store *, struct err *);	/* -1; its ERR_FENCED becomes ERR_STORE */
 int	 write_all(struct store *, struct err *);	/* -1: err; ERR_FENCED: somebody declared us dead */
 /* The transaction was not: back to what is in the tables. */
 void	 write_undo(struct store *);
@@ -333,6 +334,7 @@ int	 pg_look_counts(struct store *, struct store_counts *, struct err *);
 void	 pg_look_end(struct store *);			/* a scan that was not finished: at close, rejoin */
 
 /* store_pgsql_keeper.c */
+extern const struct pg_stmt keeper_statements[];	/* ended by a NULL name */
 struct store_keeper *keeper_open(const struct store_conf *, uint16_t node, struct err *);
 void	 keeper_close(struct store_keeper **);
 int	 keeper_keep(struct store_keeper *, const struct store_self *, struct store_members *, struct err *);

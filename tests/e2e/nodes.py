@@ -101,6 +101,14 @@ class Node(Kantele):
         status, said = self.ask("/" + push_id)
         return said.get("outcome", said.get("state")) if status == 200 else f"status {status}"
 
+    def ended(self, seconds=30):
+        """Waits for its end, which somebody else has caused; the exit status."""
+        until(lambda: not self.running(), f"{self.name} to end", seconds)
+        for r in self.readers:
+            r.join(2)
+        self.no_reports()
+        return self.child.returncode
+
     def killed(self):
         self.kill()
         self.no_reports()

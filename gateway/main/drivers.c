@@ -23,7 +23,7 @@ static const struct {
 	store_reach_fn	*reach;
 } stores[] = {
 	[ENGINE_SQLITE] = { &store_sqlite, NULL },
-	[ENGINE_POSTGRESQL] = { NULL, store_pgsql_reach },
+	[ENGINE_POSTGRESQL] = { &store_pgsql, store_pgsql_reach },
 	[ENGINE_MEMORY] = { &store_memory, NULL },
 };
 

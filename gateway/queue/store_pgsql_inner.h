@@ -5,6 +5,8 @@
  *   store_pgsql_ops.c     operations of a round: what they need is read, then they are applied
  *   store_pgsql_news.c    what others brought: inbox, what was handed over
  *   store_pgsql_rows.c    messages in memory: found, kept, forgotten; rows of tables
+ *   store_pgsql_beside.c  foreign ids, early receipts, push-ids of a flush
+ *   store_pgsql_pack.c    what lies in one column: inbox, evidence
  *   store_pgsql_write.c   what a round changed becomes statements
  *   store_pgsql_look.c    look-ups, scans, purge
  *   store_pgsql_node.c    our number, fence, partitions, ids
@@ -32,19 +34,20 @@ enum { PG_LEASE_MS = 10000, PG_LEASE_MARGIN_MS = 2000 };
 /* --- statements ----------------------------------------------------------------- */
 
 enum pg_which {
+	ST_BEGIN, ST_COMMIT, ST_ROLLBACK,
 	/* the fence, and what there is of a node */
-	ST_FENCE, ST_ALIVE, ST_REJOIN, ST_DISOWN, ST_IDS, ST_BATCH, ST_CLAIM, ST_RELEASE, ST_COUNTS,
+	ST_FENCE, ST_ALIVE, ST_NUMBER, ST_BACK, ST_REJOIN, ST_IDS, ST_BATCH, ST_CLAIM, ST_RELEASE, ST_COUNTS,
 	/* read */
-	ST_NEWS, ST_HAS_EARLY, ST_EARLY_MET, ST_SENDS, ST_ROWS, ST_ROWS_BODY, ST_FOREIGN, ST_EARLY, ST_PUSH_IDS,
-	ST_NOTICE,
-	/* write */
-	ST_INBOX_CUT, ST_SEND_CUT, ST_PUSH_PUT, ST_PUSH_CUT, ST_BODY_PUT, ST_QUEUE_PUT, ST_INBOX_PUT,
-	ST_BODY_SET, ST_EXPIRES_SET, ST_STATE_PUT, ST_SEND_PUT, ST_FOREIGN_PUT, ST_FOREIGN_CUT, ST_EARLY_PUT,
-	ST_EARLY_CUT, ST_NOTICE_PUT, ST_NOTICE_SET, ST_NOTICE_CUT, ST_FINISH, ST_STATE_CUT, ST_BODY_CUT,
-	ST_REQUEST_CUT, ST_ANSWER_PUT, ST_ANSWER_CUT,
+	ST_NEWS, ST_HAS_EARLY, ST_EARLY_MET, ST_SENDS, ST_ROWS, ST_ROWS_BODY, ST_BODY, ST_FOREIGN, ST_EARLY,
+	ST_PUSH_IDS, ST_NOTICE, ST_ANSWERS, ST_IDS_USED,
+	/* write, in this order */
+	ST_INBOX_CUT, ST_SEND_CUT, ST_PUSH_CUT, ST_PUSH_PUT, ST_BODY_PUT, ST_QUEUE_PUT, ST_INBOX_PUT,
+	ST_BODY_SET, ST_EXPIRES_SET, ST_STATE_PUT, ST_SEND_PUT, ST_FOREIGN_CUT, ST_FOREIGN_PUT, ST_EARLY_CUT,
+	ST_EARLY_PUT, ST_NOTICE_PUT, ST_NOTICE_SET, ST_NOTICE_CUT, ST_FINISH, ST_STATE_CUT, ST_BODY_CUT,
+	ST_REQUEST_CUT, ST_ANSWER_CUT,
 	/* look */
-	ST_USED, ST_RESULT, ST_WAITS_IN, ST_MSISDN, ST_PUSH_ID, ST_FOREIGN_ID, ST_STATES_SPAN, ST_OVERDUE, ST_HELD,
-	ST_NOTICES, ST_PURGE, ST_PURGE_EARLY, ST_PURGE_ANSWERS,
+	ST_OPEN, ST_RESULT, ST_WAITS_IN, ST_MSISDN_OPEN, ST_MSISDN_RESULT, ST_MSISDN_WAITS_IN, ST_PUSH_ID,
+	ST_FOREIGN_ID, ST_OVERDUE, ST_HELD, ST_NOTICES, ST_PURGE, ST_PURGE_EARLY, ST_PURGE_ANSWERS,
 	STATEMENTS
 };
 extern const struct pg_stmt pg_statements[STATEMENTS + 1];
@@ -59,20 +62,24 @@ enum {
 	ROW_COLUMNS
 };
 
+/* state.flags: left, wanted, pended of struct row. */
+enum { FLAG_LEFT = 1, FLAG_WANTED = 2, FLAG_PENDED = 4, FLAG_TO_TELL = FLAG_WANTED | FLAG_PENDED };
+
 enum { INBOX_MESSAGE, INBOX_EVIDENCE, INBOX_RECEIPT, INBOX_REQUEST };
 
 /* --- messages in memory ----------------------------------------------------------- */
 
-struct kept {			/* of an owned partition */
+struct kept {
 	struct row	 row;
 	struct kept	*older, *newer;		/* by last use */
 	struct kept	*next_touched;		/* by this transaction */
-	struct kept	*next_foreign;		/* whose foreign id has the same hash */
+	struct kept	*next_changed;		/* by this flush */
 	size_t		 octets;
-	bool		 touched, new, changed, finished;	/* by this flush */
+	bool		 touched, changed;
+	bool		 new;			/* changed: it has to be put */
 	bool		 has_state;		/* there is a row in `state` */
 	bool		 has_body;		/* the row's body is here */
-	bool		 body_set, expires_set;	/* replaced */
+	bool		 replaced;		/* changed: another body */
 };
 
 /* --- what a round gathers ------------------------------------------------------------ */
@@ -93,27 +100,41 @@ struct round_op {
 	unsigned	 number;	/* tries; result */
 };
 
-struct foreign {			/* where an id leads, changed in this flush */
+struct foreign {			/* where an id of an SMSC leads, as read or as changed in this flush */
 	struct text	 domain, id;
-	const struct kept *to;		/* NULL: nowhere */
+	uint64_t	 message, key;
 	uint16_t	 attempt;
 	uint8_t		 segment;
-	uint64_t	 message;
-	bool		 cut_only;	/* if it still leads to message, attempt, segment */
+	bool		 open;		/* read: the message is not finished */
+	enum { FOREIGN_NOWHERE, FOREIGN_READ, FOREIGN_PUT, FOREIGN_CUT } is;	/* CUT: if it still leads there */
 };
 
 struct early {				/* a receipt that waits, as read or as changed in this flush */
-	struct store_receipt r;
-	bool		 there, changed;	/* in the table now; to be written */
+	struct store_receipt r;		/* of domain and foreign_id; state NONE: there is none */
+	bool		 there;		/* in the table */
+	bool		 changed;	/* to be written */
 };
 
-struct inbox_entry {			/* news of this round: out of the table with its writes */
-	struct text	 tid;
+struct push {				/* a push-id that somebody in this flush wants */
+	struct text	 account, push_id;
+	uint64_t	 id;		/* of whom it leads to; 0: nobody yet */
+	uint64_t	 put;		/* in the table for this id, by this flush; 0: not by us */
+	unsigned	 part, put_part;
 };
+
+/* By the hash of one or two texts; what is found is compared. */
+struct table {
+	struct idmap	 map;		/* hash -> index + 1 */
+	void		*rows;
+	size_t		 count, room;
+};
+
+enum { COUNT_WAITING, COUNT_SENDING, COUNT_AWAITING, COUNT_HELD, COUNT_NOTICES, COUNT_EARLY, COUNTS };
 
 struct store {
 	struct pg	 pg;
 	const struct store_conf *conf;
+	struct store_conf given;
 	uint16_t	 node;
 	uint32_t	 tag;
 	uint64_t	 life;			/* of the fence */
@@ -121,42 +142,49 @@ struct store {
 	uint64_t	 epochs[STORE_PARTITIONS];	/* 0: not ours */
 	uint64_t	 turns;			/* positions given under an epoch */
 	uint64_t	 batch;
-	bool		 open, fenced;		/* a transaction; its fence is touched */
+	bool		 open;			/* a transaction is, and its fence is touched */
 	struct pg_args	 args[STATEMENTS];
+	bool		 begun[STATEMENTS];	/* something is in them */
+	unsigned	 number[STATEMENTS];	/* of the result, in the last trip */
+	bool		 failed;		/* in the middle of applying: why */
+	struct err	 why;
 
 	/* rows */
-	struct idmap	 by_id, by_foreign;	/* the latter by hash */
+	struct idmap	 by_id;			/* of kept rows */
+	struct idmap	 by_foreign;		/* hash of a foreign id -> id of the message; it may be wrong */
 	struct kept	*oldest, *newest, *touched;
+	struct kept	*strays;		/* of partitions that are not ours: gone with this flush */
 	size_t		 octets;
 
 	/* the open round */
 	struct round_op	*ops;
 	size_t		 op_count, op_room;
-	struct foreign	*foreign;
-	size_t		 foreign_count, foreign_room;
-	struct idmap	 foreign_map;		/* hash -> index + 1 */
-	struct early	*early;
-	size_t		 early_count, early_room;
-	struct idmap	 early_map;
-	uint64_t	*fresh;			/* order keys of what came from others in this round */
-	size_t		 fresh_count, fresh_room;
-	unsigned	 inbox_n;		/* rows put into inboxes in this flush */
-	bool		 wrote;			/* something is to be written, or was, in this round */
-	bool		 has_early;
+	struct table	 foreign, early, push;
+	struct idmap	 fresh;			/* order keys of what came from others in this round */
+	struct kept	*changed, **changed_end;	/* in this flush */
+	struct store_send *sends;		/* handed over to us, read with the news */
+	unsigned	 send_count, sends_gone;	/* gone: with those that are over */
+	bool		 sends_read;
+	bool		 shown;			/* news: what was shown cannot be done again here */
+	unsigned	 inbox_n;		/* tells rows of an inbox apart */
+	bool		 has_early;		/* somewhere receipts wait for their messages */
 	mono_t		 early_looked;
-	unsigned	 sends_result;		/* of the trip of news(); UINT_MAX: not asked */
 	struct arena	 texts;			/* what is handed out; until the next round's first call */
-	struct arena	 work;			/* of one flush */
+	struct arena	 work;			/* of one round */
+	struct buf	 packed;		/* scratch */
 	bool		 stale;			/* texts of the last round are still there */
 
-	struct store_counts totals;		/* of all nodes */
-	int64_t		 delta[6];		/* waiting, sending, awaiting, held, notices, early: since the commit */
-	int64_t		 unsaid[6];		/* not in the fence's row yet */
+	int64_t		 totals[COUNTS];	/* of all nodes, as last read, and ours since then */
+	int64_t		 delta[COUNTS];		/* of this round */
+	int64_t		 said[COUNTS];		/* of that, in the fence's row */
+	int64_t		 unsaid[COUNTS];	/* of former rounds, not in the fence's row yet ... */
+	bool		 unsaid_said;		/* ... but by this transaction */
 	mono_t		 counted;
 
 	struct pg	 load;			/* for scans that must not wait in our line */
 	struct store_parts load_parts;
-	uint64_t	 load_at;
+	struct store_cursor load_at;		/* a: position, b: id of the row shown last */
+	unsigned	 load_chunk;		/* rows asked for at a time; one is on its way */
 	bool		 loading;
 };
 
@@ -174,8 +202,28 @@ int	 node_reserve(struct store *, uint32_t count, uint64_t *first, struct err *)
 int	 node_last_batch(struct store *, uint64_t *batch, struct err *);
 int	 node_look(struct store *, struct err *);	/* is the fence still ours? joins again if not */
 int	 node_rejoin(struct store *, struct err *);
+int	 node_keep_epochs(struct store *, const uint64_t known[STORE_PARTITIONS], struct err *);
 struct text machine_identity(struct buf *);		/* of this process, on this machine */
 bool	 machine_is_dead(struct text identity);	/* it was on this machine, and is gone */
+
+/* Declares a node dead, on any connection between transactions: it writes nothing any more, what it owned
+ * is free. */
+struct burial {
+	uint16_t	 node;
+	uint64_t	 life;		/* only if it is this one */
+	int64_t		 renewals;	/* only if it still stands here; -1: wherever */
+	long		 held_ms;	/* HELD: its writer is ended if its transaction is older than this */
+	unsigned	 parts;		/* DONE: it owned so many */
+};
+enum { BURIAL_NOT_SO, BURIAL_DONE, BURIAL_HELD };	/* HELD: the row is locked by the writer; try again */
+int	 node_bury(struct pg *, struct burial *, struct err *);
+
+/* Milliseconds, of the primary's clock; a number comes again a day after its node was gone. */
+#define PG_NOW		"(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
+#define PG_DAY		"86400000"
+/* This transaction's COMMIT waits for the disk, and for what else the server is set to. */
+#define PG_SYNC		"SELECT set_config('synchronous_commit', CASE reset_val WHEN 'off' THEN 'on'" \
+			" ELSE reset_val END, true) FROM pg_settings WHERE name = 'synchronous_commit'"
 
 static inline bool
 owns(const struct store *s, uint64_t key)
@@ -190,64 +238,94 @@ owns_under(const struct store *s, uint64_t key, uint64_t epoch)
 }
 
 /* store_pgsql_rows.c */
-struct kept *kept_get(struct store *, uint64_t id);	/* open, and in memory; NULL: not here */
+struct kept *kept_any(const struct store *, uint64_t id);	/* in memory, or NULL */
+struct kept *kept_get(struct store *, uint64_t id);	/* ... and not finished; used now */
 struct kept *kept_new(struct store *, const struct row *like);
-struct kept *kept_read(struct store *, const PGresult *, unsigned row, bool body);	/* or what is here already */
-void	 kept_body(struct store *, struct kept *, struct text body);
-void	 kept_touch(struct store *, struct kept *);	/* it is about to be changed */
+/* A row of a result with ROW_COLUMNS (behind them its body, if so), or what is here already. */
+struct kept *kept_read(struct store *, const PGresult *, unsigned row, bool body);
+void	 kept_change(struct store *, struct kept *);	/* it is about to be changed */
 void	 kept_settle(struct store *, bool committed);	/* the transaction is over */
-void	 kept_forget(struct store *);			/* all of it */
+void	 kept_trim(struct store *);			/* between rounds */
+void	 kept_drop_strays(struct store *);
+void	 kept_forget(struct store *);			/* all of them */
 void	 kept_forget_parts(struct store *, const struct store_parts *);
 struct kept *kept_by_foreign(struct store *, struct text domain, struct text id, const struct row_segment **);
-void	 kept_lead(struct store *, struct kept *);	/* its foreign ids are found from now on */
+void	 kept_leads(struct store *, const struct row *, struct text domain, struct text id);
 void	 row_of_result(const PGresult *, unsigned row, struct row *);	/* views into the result; evidence in its arena */
-void	 evidence_pack(const struct row *, struct buf *);
-uint64_t foreign_hash(struct text domain, struct text id);
-
+uint64_t texts_hash(struct text, struct text);		/* never 0 */
 void	 count_move(struct store *, enum store_state from, enum store_state to);	/* FINISHED: none */
-enum { COUNT_WAITING, COUNT_SENDING, COUNT_AWAITING, COUNT_HELD, COUNT_NOTICES, COUNT_EARLY };
+void	 counts_settle(struct store *, bool committed);
+
+static inline int64_t
+foreign_part(struct text domain, struct text id)	/* the look-up's own hash */
+{
+	return (int64_t)(texts_hash(domain.at != NULL ? domain : TEXT(""), id) >> 56);
+}
+
+/* store_pgsql_beside.c: what lies beside the rows */
+struct row_world beside_world(struct store *);
+void	 beside_clear(struct store *);			/* the flush is over */
+void	 beside_free(struct store *);
+struct foreign *foreign_get(struct store *, struct text domain, struct text id, bool make);
+struct early *early_get(struct store *, struct text domain, struct text id, bool make);
+struct push *push_get(struct store *, struct text account, struct text push_id, bool make);
+void	 foreign_read(struct store *, const PGresult *);	/* of ST_FOREIGN */
+void	 early_read(struct store *, const PGresult *);		/* of ST_EARLY */
+void	 early_keep(struct store *, const struct store_receipt *, struct store_joined *);
 
 /* store_pgsql_ops.c */
 int	 ops_flush(struct store *, struct err *);
+struct round_op *ops_add(struct store *, enum op_of_round, struct store_done *);
 void	 ops_clear(struct store *);			/* the round is over */
-void	 work_clear(struct store *);			/* the flush is written */
-struct row_world ops_world(struct store *);
+/* false: it changes nothing. */
 bool	 ops_receipt(struct store *, struct kept *, uint16_t attempt, uint8_t segment,
-	    const struct store_receipt *, struct store_joined *);	/* false: it changes nothing */
-void	 inbox_put(struct store *, unsigned kind, uint64_t id, uint64_t key, const struct buf *data);
-int	 early_meet(struct store *, const PGresult *);	/* receipts that came early, read */
+	    const struct store_receipt *, struct store_joined *);
+int	 ops_body(struct store *, struct kept *, struct err *);	/* reads it, when it is not here */
+void	 joined_own(struct store *, struct store_joined *);	/* its texts, into s->texts */
+void	 inbox_put(struct store *, unsigned kind, uint64_t id, uint64_t key);	/* s->packed */
+void	 row_enter(struct store *, struct row *, bool marked);	/* a new one into the schedule */
 
 /* store_pgsql_news.c */
 int	 news_read(struct store *, const struct store_parts *, unsigned most, store_news_fn *, void *,
 	    unsigned *seen, struct err *);
 int	 sends_read(struct store *, unsigned most, store_send_fn *, void *, unsigned *seen, struct err *);
-void	 message_pack_row(const struct store_row *, struct buf *);
-void	 evidence_news_pack(const struct store_evidence *, struct buf *);
-void	 receipt_news_pack(uint16_t attempt, uint8_t segment, const struct store_receipt *, struct buf *);
-void	 request_pack(const struct store_request *, struct buf *);
-bool	 message_unpack_row(struct text data, struct store_row *);
+
+/* store_pgsql_pack.c: what travels through an inbox, and evidence; into an emptied buffer */
+void	 pack_message(const struct store_row *, struct buf *);
+void	 pack_evidence(const struct store_evidence *, struct buf *);
+void	 pack_receipt(uint16_t attempt, uint8_t segment, const struct store_receipt *, struct buf *);
+void	 pack_request(const struct store_request *, struct buf *);
+/* Views into the data, answers in the arena; id, order_key and number are the caller's. false: damaged. */
+bool	 unpack_message(struct text data, struct store_row *);
+bool	 unpack_evidence(struct text data, struct store_evidence *, struct arena *);
+bool	 unpack_receipt(struct text data, uint16_t *attempt, uint8_t *segment, struct store_receipt *);
+bool	 unpack_request(struct text data, struct store_request *);
+void	 pack_segments(const struct row *, struct buf *);
+bool	 unpack_segments(struct text data, struct row *);	/* in the row's arena, texts are views */
 
 /* store_pgsql_write.c */
-int	 write_all(struct store *, struct err *);	/* -1: err, or err->code ERR_FENCED */
 int	 write_begin(struct store *, struct err *);	/* a transaction, with the fence */
-bool	 write_needed(const struct store *);
+int	 write_all(struct store *, struct err *);	/* -1: err; ERR_FENCED: somebody declared us dead */
+/* The transaction was not: back to what is in the tables. */
+void	 write_undo(struct store *);
 
 /* store_pgsql_look.c: the driver's verbs */
-int	 look_find(struct store *, const struct store_place *, struct store_view *, struct err *);
-int	 look_push_id(struct store *, struct text account, struct text push_id, struct store_place *, struct err *);
-int	 look_foreign(struct store *, struct text domain, struct text id, struct store_place *, struct err *);
-int	 look_msisdn(struct store *, uint64_t key, struct text msisdn, unsigned most, store_view_fn *, void *,
+int	 pg_look_find(struct store *, const struct store_place *, struct store_view *, struct err *);
+int	 pg_look_push_id(struct store *, struct text account, struct text push_id, struct store_place *, struct err *);
+int	 pg_look_foreign(struct store *, struct text domain, struct text id, struct store_place *, struct err *);
+int	 pg_look_msisdn(struct store *, uint64_t key, struct text msisdn, unsigned most, store_view_fn *, void *,
 	    struct err *);
-int	 look_load(struct store *, const struct store_parts *, struct store_cursor *, unsigned most,
+int	 pg_look_load(struct store *, const struct store_parts *, struct store_cursor *, unsigned most,
 	    store_index_fn *, void *, struct err *);
-int	 look_overdue(struct store *, const struct store_parts *, struct store_cursor *, unsigned most, wall_t now,
+int	 pg_look_overdue(struct store *, const struct store_parts *, struct store_cursor *, unsigned most, wall_t now,
 	    store_index_fn *, void *, struct err *);
-int	 look_held(struct store *, const struct store_parts *, struct store_cursor *, unsigned most,
+int	 pg_look_held(struct store *, const struct store_parts *, struct store_cursor *, unsigned most,
 	    store_index_fn *, void *, struct err *);
-int	 look_notices(struct store *, const struct store_parts *, struct store_cursor *, unsigned most,
+int	 pg_look_notices(struct store *, const struct store_parts *, struct store_cursor *, unsigned most,
 	    store_notice_fn *, void *, struct err *);
-int	 look_purge(struct store *, wall_t before, unsigned most, unsigned *gone, struct err *);
-int	 look_counts(struct store *, struct store_counts *, struct err *);
+int	 pg_look_purge(struct store *, wall_t before, unsigned most, unsigned *gone, struct err *);
+int	 pg_look_counts(struct store *, struct store_counts *, struct err *);
+void	 pg_look_end(struct store *);			/* a scan that was not finished: at close, rejoin */
 
 /* store_pgsql_keeper.c */
 struct store_keeper *keeper_open(const struct store_conf *, uint16_t node, struct err *);
@@ -255,18 +333,39 @@ void	 keeper_close(struct store_keeper **);
 int	 keeper_keep(struct store_keeper *, const struct store_self *, struct store_members *, struct err *);
 int	 keeper_mode(struct store_keeper *, struct text mode, struct err *);
 
-/* Several of these at once: see pg_ask. */
-static inline struct pg_args *
-args_of(struct store *s, enum pg_which which)
-{
-	return &s->args[which];
-}
-
+/* Its arguments, emptied: for pg_ask. */
 static inline struct pg_args *
 args_begin(struct store *s, enum pg_which which)
 {
 	pg_args_begin(&s->args[which], &pg_statements[which]);
 	return &s->args[which];
+}
+
+/* Those to which rows are added until they are asked. */
+static inline struct pg_args *
+args_of(struct store *s, enum pg_which which)
+{
+	if (!s->begun[which])
+		pg_args_begin(&s->args[which], &pg_statements[which]);
+	s->begun[which] = true;
+	return &s->args[which];
+}
+
+/* Asks it if there is something in it. */
+static inline bool
+args_ask(struct store *s, enum pg_which which)
+{
+	if (!s->begun[which])
+		return false;
+	s->begun[which] = false;
+	s->number[which] = pg_ask(&s->pg, &s->args[which]);
+	return true;
+}
+
+static inline const PGresult *
+result_of(const struct store *s, enum pg_which which)
+{
+	return pg_result(&s->pg, s->number[which]);
 }
 
 #endif

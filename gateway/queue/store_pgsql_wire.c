@@ -417,6 +417,23 @@ pg_trip(struct pg *p, struct err *err)
 	return 0;
 }
 
+void
+pg_ahead(struct pg *p)
+{
+	if (PQsendFlushRequest(p->conn) == 0 || PQflush(p->conn) == -1)
+		p->failed = true;
+}
+
+PGresult *
+pg_take(struct pg *p, unsigned number)
+{
+	PGresult *r = pg_result(p, number);
+
+	if (r != NULL)
+		p->results[number] = NULL;
+	return r;
+}
+
 int
 pg_run(struct pg *p, const char *sql, struct err *err)
 {
@@ -459,13 +476,26 @@ pg_null(const PGresult *r, unsigned row, unsigned column)
 int64_t
 pg_number(const PGresult *r, unsigned row, unsigned column)
 {
-	const unsigned char *at = (const unsigned char *)PQgetvalue(r, (int)row, (int)column);
-	int n = PQgetlength(r, (int)row, (int)column);
-	uint64_t v = n > 0 && (at[0] & 0x80) != 0 && n > 1 ? UINT64_MAX : 0;
+	const char *at = PQgetvalue(r, (int)row, (int)column);
+	uint64_t v8;
+	uint32_t v4;
+	uint16_t v2;
 
-	for (int i = 0; i < n; i++)
-		v = v << 8 | at[i];
-	return (int64_t)v;
+	switch (PQgetlength(r, (int)row, (int)column)) {
+	case 8:
+		memcpy(&v8, at, sizeof v8);
+		return (int64_t)be64toh(v8);
+	case 4:
+		memcpy(&v4, at, sizeof v4);
+		return (int32_t)be32toh(v4);
+	case 2:
+		memcpy(&v2, at, sizeof v2);
+		return (int16_t)be16toh(v2);
+	case 1:
+		return *at != 0;
+	default:
+		return 0;
+	}
 }
 
 struct text

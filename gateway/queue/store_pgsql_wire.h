@@ -66,6 +66,9 @@ unsigned pg_args_rows(const struct pg_args *);
 unsigned pg_ask(struct pg *, struct pg_args *);
 unsigned pg_ask_plain(struct pg *, const char *sql);		/* no parameters, text results */
 int	 pg_trip(struct pg *, struct err *);			/* -1: some statement failed: err is of the first */
+/* What was asked since the last trip goes out now, to be worked on until the next trip collects it. */
+void	 pg_ahead(struct pg *);
+PGresult *pg_take(struct pg *, unsigned number);		/* the caller's now: PQclear */
 void	 pg_quiet(struct pg *);					/* forget warnings */
 
 static inline PGresult *

@@ -21,6 +21,8 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "pg_fresh.h"
+#include "queue/store_pgsql.h"
 #include "queue/store_sqlite.h"
 #include "store_calls.h"
 
@@ -32,6 +34,7 @@ static const struct tested {
 } drivers[] = {
 	{ &store_memory, false },
 	{ &store_sqlite, true },
+	{ &store_pgsql, true },		/* the last: where there is a server */
 };
 
 struct fixture {
@@ -74,7 +77,9 @@ setup(void **state)
 	snprintf(f->dir, sizeof f->dir, "/tmp/kantele-store-XXXXXX");
 	assert_non_null(mkdtemp(f->dir));
 	snprintf(f->path, sizeof f->path, "%s/kantele.db", f->dir);
-	f->conf = (struct store_conf){ .path = f->path, .retention_s = 3600 };
+	f->conf = (struct store_conf){ .path = f->path, .conninfo = pg_conninfo(), .retention_s = 3600 };
+	if (f->d == &store_pgsql)
+		pg_fresh();
 	fixture_open(f);
 	*state = f;
 	return 0;
@@ -128,6 +133,7 @@ reopen(struct fixture *f)
 {
 	if (!f->tested->lasting)
 		return;
+	f->conf.again = f->d->node(f->s) + 1u;
 	f->d->close(&f->s, true);
 	fixture_open(f);
 }
@@ -1875,7 +1881,7 @@ main(void)
 		T(test_file_mode), T(test_backup), T(test_nothing_is_left), T(test_body_is_overwritten),
 	};
 
-	for (size_t d = 0; d < sizeof drivers / sizeof *drivers; d++)
+	for (size_t d = 0; d < sizeof drivers / sizeof *drivers - (pg_conninfo() == NULL); d++)
 		for (size_t i = 0; i < sizeof contract / sizeof *contract; i++, n++) {
 			snprintf(names[n], sizeof names[n], "%s: %s", drivers[d].driver->name,
 			    contract[i].name);

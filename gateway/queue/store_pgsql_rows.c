@@ -35,6 +35,12 @@ texts_hash(struct text a, struct text b)
 	return h != 0 ? h : 1;
 }
 
+int64_t
+foreign_part(struct text domain, struct text id)
+{
+	return (int64_t)(texts_hash(domain.at != NULL ? domain : TEXT(""), id) >> 56);
+}
+
 /* --- counts -------------------------------------------------------------------- */
 
 static int

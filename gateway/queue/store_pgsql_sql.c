@@ -2,8 +2,9 @@
  * store_pgsql_sql.c - every statement of the store's own connection
  *
  * The plans are the same whatever the tables' statistics say (pg_settings): each row of a batch is reached by
- * its key. `BETWEEN u.id AND u.id` makes the planner drive the index from the batch; `= ANY` stands only on
- * the first column of an index.
+ * its key. `BETWEEN u.id AND u.id` makes the planner drive the index from the batch, but only where few rows
+ * have the same first column: the index is read over all that have it. `= ANY` stands only on the first
+ * column of an index.
  *
  * Knows:     SQL.
  * Does not:  know when a statement is asked.
@@ -160,14 +161,17 @@ const struct pg_stmt pg_statements[STATEMENTS + 1] = {
 
 	/* --- write: store_pgsql_write.c --- */
 
-	[ST_INBOX_CUT] = { "inbox_cut", "DELETE FROM inbox i USING unnest($1, $2, $3, $4, $5) u(part, at, id, n, kind)"
-	    " WHERE i.part BETWEEN u.part AND u.part AND i.at = u.at AND i.id = u.id AND i.n = u.n"
-	    " AND i.kind = u.kind", "28842" },
-	[ST_SEND_CUT] = { "send_cut", "DELETE FROM send s USING unnest($1, $2, $3, $4) u(node, id, part, attempt)"
-	    " WHERE s.node BETWEEN u.node AND u.node AND s.id = u.id AND s.part = u.part AND s.attempt = u.attempt",
-	    "4824" },
-	[ST_PUSH_CUT] = { "push_cut", "DELETE FROM push_id p USING unnest($1, $2, $3) u(account, push_id, id)"
-	    " WHERE p.account BETWEEN u.account AND u.account AND p.push_id = u.push_id AND p.id = u.id", "bb8" },
+	/* Many rows have the same first column. */
+	[ST_INBOX_CUT] = { "inbox_cut", "DELETE FROM inbox WHERE ctid = ANY(ARRAY(SELECT k.ctid"
+	    " FROM unnest($1, $2, $3, $4, $5) u(part, at, id, n, kind) CROSS JOIN LATERAL"
+	    " (SELECT ctid FROM inbox WHERE part = u.part AND at = u.at AND id = u.id AND n = u.n"
+	    " AND kind = u.kind OFFSET 0) k))", "28842" },
+	[ST_SEND_CUT] = { "send_cut", "DELETE FROM send WHERE ctid = ANY(ARRAY(SELECT k.ctid"
+	    " FROM unnest($1, $2, $3, $4) u(node, id, part, attempt) CROSS JOIN LATERAL (SELECT ctid FROM send"
+	    " WHERE node = u.node AND id = u.id AND part = u.part AND attempt = u.attempt OFFSET 0) k))", "4824" },
+	[ST_PUSH_CUT] = { "push_cut", "DELETE FROM push_id WHERE ctid = ANY(ARRAY(SELECT k.ctid"
+	    " FROM unnest($1, $2, $3) u(account, push_id, id) CROSS JOIN LATERAL (SELECT ctid, id FROM push_id"
+	    " WHERE account = u.account AND push_id = u.push_id OFFSET 0) k WHERE k.id = u.id))", "bb8" },
 	/* In one order everywhere: two nodes that want the same wait for each other only one way. */
 	[ST_PUSH_PUT] = { "push_put", "INSERT INTO push_id(account, push_id, id, part)"
 	    " SELECT * FROM unnest($1, $2, $3, $4) ORDER BY 1, 2 ON CONFLICT DO NOTHING RETURNING id", "bb82" },
@@ -255,9 +259,10 @@ const struct pg_stmt pg_statements[STATEMENTS + 1] = {
 	[ST_HELD] = { "held", STATES_PAGE("t.state = 3"), "LBL" },
 	[ST_NOTICES] = { "notices", "SELECT id, message, key, due, until, tries, url FROM notice"
 	    " WHERE id > $1 AND get_bit($2, part) = 1 ORDER BY id LIMIT $3", "LBL" },
-	[ST_PURGE] = { "purge", "WITH d AS (" OLDEST_OF("result", "finished", "id") "), p AS (DELETE FROM push_id"
-	    " USING d WHERE push_id.account BETWEEN d.account AND d.account AND push_id.push_id = d.push_id"
-	    " AND push_id.id = d.id) SELECT count(*) FROM d", "LL" },
+	[ST_PURGE] = { "purge", "WITH d AS (" OLDEST_OF("result", "finished", "id") "),"
+	    " p AS (DELETE FROM push_id WHERE ctid = ANY(ARRAY(SELECT k.ctid FROM d CROSS JOIN LATERAL"
+	    " (SELECT ctid, id FROM push_id WHERE account = d.account AND push_id = d.push_id OFFSET 0) k"
+	    " WHERE k.id = d.id))) SELECT count(*) FROM d", "LL" },
 	[ST_PURGE_EARLY] = { "purge_early",
 	    "WITH d AS (" OLDEST_OF("early", "at", "domain, fid") ") SELECT count(*) FROM d", "LL" },
 	[ST_PURGE_ANSWERS] = { "purge_answers",

@@ -58,6 +58,8 @@ fail(struct pg *p, const char *state, const char *text, struct err *err)
 
 	snprintf(p->state, sizeof p->state, "%s", state != NULL ? state : "");
 	first_line(text, line, sizeof line);
+	if (strcmp(p->state, "25006") == 0)
+		p->stale = true;
 	for (size_t i = 0; i < sizeof cures / sizeof *cures; i++)
 		if (strncmp(p->state, cures[i].state, strlen(cures[i].state)) == 0)
 			return err_set(err, cures[i].code, "PostgreSQL: %s: %s", line, cures[i].cure);

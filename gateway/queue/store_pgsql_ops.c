@@ -846,6 +846,7 @@ flush_end(struct store *s)
 {
 	s->op_count = 0;
 	s->stale = true;
+	s->sends_read = false;
 	kept_drop_strays(s);
 	beside_clear(s);
 	arena_reset(&s->work);
@@ -871,10 +872,7 @@ ops_flush(struct store *s, struct err *err)
 	flush_end(s);
 	if (rc == 0)
 		return 0;
-	if (why.code == ERR_FENCED) {
-		s->fence_seen = INT64_MIN;
-		why.code = ERR_STORE;
-	}
+	write_fenced(s, &why);
 	if (err != NULL)
 		*err = why;
 	return -1;

@@ -243,6 +243,8 @@ owns_under(const struct store *s, uint64_t key, uint64_t epoch)
 }
 
 /* store_pgsql_rows.c */
+__attribute__((noreturn))
+void	 no_memory(void);		/* ends the process: what was accepted is committed */
 struct kept *kept_any(const struct store *, uint64_t id);	/* in memory, or NULL */
 struct kept *kept_get(struct store *, uint64_t id);	/* ... and not finished; used now */
 struct kept *kept_new(struct store *, const struct row *like);

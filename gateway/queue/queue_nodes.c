@@ -371,7 +371,7 @@ poll_due(void *arg)
 	struct queue *q = arg;
 
 	timer_set(q->nodes.poll, POLL_MS);
-	change_poll(q);
+	q->calls->polled(q);
 	if (q->trouble || q->closing || q->nodes.polled != q->stats.batches) {
 		q->nodes.polled = q->stats.batches;
 		return;
@@ -453,7 +453,7 @@ queue_stop(struct queue *q)
 bool
 queue_may_send(const struct queue *q)
 {
-	return q->nodes.until == INT64_MAX || clock_mono() < q->nodes.until;
+	return may_send(q);
 }
 
 const struct store_members *

@@ -243,6 +243,8 @@ owns_under(const struct store *s, uint64_t key, uint64_t epoch)
 }
 
 /* store_pgsql_rows.c */
+__attribute__((noreturn))
+void	 no_memory(void);		/* ends the process: what was accepted is committed */
 struct kept *kept_any(const struct store *, uint64_t id);	/* in memory, or NULL */
 struct kept *kept_get(struct store *, uint64_t id);	/* ... and not finished; used now */
 struct kept *kept_new(struct store *, const struct row *like);
@@ -258,14 +260,9 @@ struct kept *kept_by_foreign(struct store *, struct text domain, struct text id,
 void	 kept_leads(struct store *, const struct row *, struct text domain, struct text id);
 void	 row_of_result(const PGresult *, unsigned row, struct row *);	/* views into the result; evidence in its arena */
 uint64_t texts_hash(struct text, struct text);		/* never 0 */
+int64_t	 foreign_part(struct text domain, struct text id);	/* the look-up's own hash */
 void	 count_move(struct store *, enum store_state from, enum store_state to);	/* FINISHED: none */
 void	 counts_settle(struct store *, bool committed);
-
-static inline int64_t
-foreign_part(struct text domain, struct text id)	/* the look-up's own hash */
-{
-	return (int64_t)(texts_hash(domain.at != NULL ? domain : TEXT(""), id) >> 56);
-}
 
 /* store_pgsql_beside.c: what lies beside the rows */
 struct row_world beside_world(struct store *);

@@ -295,7 +295,7 @@ message_comes(struct store *s, const struct letter *l, struct store_news *news)
 	row_enter(s, &r, false);
 	row_index(&kept_any(s, l->id)->row, &news->message);
 	if (idmap_set(&s->fresh, l->key | 1, s) == -1)
-		log_error("out of memory: order of one message is not kept");
+		no_memory();
 	return true;
 }
 

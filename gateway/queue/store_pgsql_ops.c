@@ -13,8 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "io/log.h"
-
 /* --- recording --------------------------------------------------------------------- */
 
 struct round_op *
@@ -27,11 +25,8 @@ ops_add(struct store *s, enum op_of_round kind, struct store_done *done)
 	s->stale = false;
 	if (s->op_count == s->op_room) {
 		s->op_room = s->op_room > 0 ? 2 * s->op_room : 256;
-		if ((s->ops = realloc(s->ops, s->op_room * sizeof *s->ops)) == NULL) {
-			log_line(LOG_LEVEL_PANIC, "out of memory in the store");
-			log_flush();
-			abort();	/* what was accepted is committed */
-		}
+		if ((s->ops = realloc(s->ops, s->op_room * sizeof *s->ops)) == NULL)
+			no_memory();
 	}
 	op = &s->ops[s->op_count++];
 	*op = (struct round_op){ .kind = kind, .done = done };

@@ -42,6 +42,7 @@ struct pg {				/* a connection */
 	PGresult	*results[PG_ASKED_MOST];
 	unsigned	 asked, came;
 	bool		 failed;	/* something could not even be queued */
+	bool		 stale;		/* the server takes no writes (any more): another one is to be found */
 	bool		 warned;	/* the server sent a warning since pg_quiet */
 	char		 warning[160];
 	char		 state[6];	/* SQLSTATE of the last error; "": none, the connection itself */

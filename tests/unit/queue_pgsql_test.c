@@ -1018,9 +1018,15 @@ others_rights(void **state)
 	snprintf(conninfo, sizeof conninfo, "%s user=secret password=wrong", pg_conninfo());
 	open_fails(conninfo, ERR_CONFIG, "password");
 	snprintf(conninfo, sizeof conninfo, "%s user=secret", pg_conninfo());
-	open_fails(conninfo, ERR_STORE, "");		/* libpq says it, without a code */
+	open_fails(conninfo, ERR_CONFIG, "password");
 	snprintf(conninfo, sizeof conninfo, "%s dbname=nothing_here", pg_conninfo());
 	open_fails(conninfo, ERR_CONFIG, "create the database");
+	/* as a standby does */
+	snprintf(conninfo, sizeof conninfo, "%s options='-c default_transaction_read_only=on'", pg_conninfo());
+	open_fails(conninfo, ERR_STORE, "takes no writes");
+	snprintf(conninfo, sizeof conninfo, "%s options='-c default_transaction_read_only=on'"
+	    " target_session_attrs=any", pg_conninfo());
+	open_fails(conninfo, ERR_STORE, "takes no writes");
 	snprintf(conninfo, sizeof conninfo, "%s port=1", pg_conninfo());
 	open_fails(conninfo, ERR_STORE, "refused");
 	open_fails("port=1 nonsense=2", ERR_CONFIG, "conninfo: ");

@@ -307,7 +307,7 @@ bool	 unpack_segments(struct text data, struct row *);	/* in the row's arena, te
 
 /* store_pgsql_write.c */
 int	 write_begin(struct store *, struct err *);	/* a transaction, with the fence; -1: ERR_FENCED, too */
-int	 write_fenced(struct store *, struct err *);	/* -1; its ERR_FENCED becomes ERR_STORE */
+int	 write_fenced(struct err *);		/* -1; its ERR_FENCED becomes ERR_STORE */
 int	 write_all(struct store *, struct err *);	/* -1: err; ERR_FENCED: somebody declared us dead */
 /* The transaction was not: back to what is in the tables. */
 void	 write_undo(struct store *);

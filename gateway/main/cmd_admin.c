@@ -55,7 +55,8 @@ refused(const struct buf *answer)
 {
 	static const char *const words[] = { "Denied", "Unknown command", "Command `", "New level",
 	    "The level", "Give ", "This store", "Backup failed", "No memory", "Avalanche", "This message",
-	    "There is no such", "The store" };
+	    "There is no such", "The store", "nodes=all is", "this store has", "another change",
+	    "PostgreSQL: " };
 	struct text t = { (const char *)answer->data, answer->len };
 
 	for (size_t i = 0; i < sizeof words / sizeof *words; i++)

@@ -13,10 +13,11 @@
  */
 #include "queue/store_pgsql_inner.h"
 
-/* COMMIT means on disk, whatever the server is set to, and no timeout cuts it off. */
+/* COMMIT means on disk, and at the standby that has to confirm, whatever the server is set to; no timeout cuts it
+ * off. */
 const char pg_settings[] = "SET default_transaction_isolation='read committed'; SET statement_timeout=0;"
     " SELECT set_config('synchronous_commit', 'on', false)"
-    " WHERE current_setting('synchronous_commit') = 'off';"
+    " WHERE current_setting('synchronous_commit') NOT IN ('on', 'remote_apply');"
     " SET plan_cache_mode=force_generic_plan; SET enable_seqscan=off; SET enable_hashjoin=off;"
     " SET enable_mergejoin=off; SET enable_bitmapscan=off; SET jit=off";
 

@@ -60,7 +60,7 @@ static const struct step {
 	"CREATE TABLE state(id bigint NOT NULL, due bigint NOT NULL, marked bigint NOT NULL, refused bigint NOT NULL,"
 	" until bigint NOT NULL, ref int NOT NULL, attempt int NOT NULL, part smallint NOT NULL, state smallint NOT NULL,"
 	" flags smallint NOT NULL, segs smallint NOT NULL, tries int NOT NULL, link bytea, evidence bytea,"
-	" PRIMARY KEY(id, part)) WITH (fillfactor=50, " HOT ");"
+	" PRIMARY KEY(id, part)) WITH (fillfactor=35, " HOT ");"	/* all of a page may change at once, and grow */
 	"CREATE TABLE result(id bigint NOT NULL, key bigint NOT NULL, finished bigint NOT NULL, accepted bigint NOT NULL,"
 	" expires bigint NOT NULL, code bigint NOT NULL, attempt int NOT NULL, part smallint NOT NULL,"
 	" outcome smallint NOT NULL, msisdn bytea NOT NULL, account bytea, push_id bytea, link bytea,"

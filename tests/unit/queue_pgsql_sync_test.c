@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <glob.h>
 #include <libpq-fe.h>
 #include <poll.h>
 #include <pthread.h>
@@ -243,11 +244,13 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(a_standby_does_not_confirm) };
+	glob_t found;
 
-	if (getenv("KANTELE_PG") == NULL) {	/* no server is wanted: see tests/run */
+	if (glob("/usr/lib/postgresql/*/bin/initdb", 0, NULL, &found) != 0) {	/* there is no server */
 		printf("[  PASSED  ] 0 test(s).\n");
 		return 0;
 	}
+	globfree(&found);
 	log_set_level(LOG_LEVEL_ERROR);
 	return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -215,7 +215,8 @@ queue_trouble(struct queue *q, const struct err *err)
 
 	q->trouble = true;
 	q->why = *err;
-	timer_set(q->retry, RETRY_MS);
+	if (!timer_armed(q->retry))	/* what fails meanwhile does not put it off */
+		timer_set(q->retry, RETRY_MS);
 	if (before)
 		return;
 	log_error("%s; submissions are refused until it is over", q->why.text);
@@ -392,9 +393,10 @@ batch_tell(struct queue *q, struct op_list *ops)
 	}
 }
 
-/* Nothing of it is in. What stays goes back to the head of its list, in order. */
+/* Nothing of it is in. What stays goes back to the head of its list, in order. Reads may go well without a
+ * transaction; when they did not, they wait until all is well. */
 static void
-batch_failed(struct queue *q, struct op_list *ops, const struct err *err)
+batch_failed(struct queue *q, struct op_list *ops, bool transaction, const struct err *err)
 {
 	struct op_list stays, reads;
 	struct op *op;
@@ -415,6 +417,10 @@ batch_failed(struct queue *q, struct op_list *ops, const struct err *err)
 	q->kept = stays;
 	if (q->kept.head == NULL)
 		ops_empty(&q->kept);
+	if (!transaction) {
+		ops_join(&q->kept, &reads);
+		return;
+	}
 	ops_join(&reads, &q->waiting);
 	q->waiting = reads;
 	if (q->waiting.head == NULL)
@@ -454,7 +460,7 @@ batch_over(struct queue *q)
 		ops_empty(&b->ops);
 		q->doubt = false;
 		queue_trouble(q, &b->err);
-		batch_failed(q, &ops, &q->why);
+		batch_failed(q, &ops, transaction, &q->why);
 		break;
 	case BATCH_IN_DOUBT:
 		b->doubtful = q->doubt = true;

@@ -182,6 +182,7 @@ pgsql_commit(struct store *s, struct err *err)
 
 	if (!s->open && write_begin(s, err) == -1) {	/* nothing to write: is all well? */
 		round_clear(s);
+		write_fenced(s, err);
 		return COMMIT_NOT_DONE;
 	}
 	pg_quiet(&s->pg);

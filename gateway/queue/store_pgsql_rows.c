@@ -19,7 +19,7 @@
 
 enum { ROWS_MOST = 12 << 20, ROW_OCTETS = sizeof(struct kept) + ARENA_FIRST + 64 };
 
-static void
+void
 no_memory(void)
 {
 	log_line(LOG_LEVEL_PANIC, "out of memory in the store");

@@ -436,21 +436,31 @@ pg_take(struct pg *p, unsigned number)
 	return r;
 }
 
+PGresult *
+pg_query(struct pg *p, const char *sql, struct err *err)
+{
+	PGresult *r = PQexec(p->conn, sql);
+
+	if (good(r))
+		return r;
+	fail_result(p, r, err);
+	PQclear(r);
+	return NULL;
+}
+
 int
 pg_run(struct pg *p, const char *sql, struct err *err)
 {
 	PGresult *r;
-	int rc = 0;
 
 	if (PQpipelineStatus(p->conn) != PQ_PIPELINE_OFF) {
 		pg_ask_plain(p, sql);
 		return pg_trip(p, err);
 	}
-	r = PQexec(p->conn, sql);
-	if (!good(r))
-		rc = fail_result(p, r, err);
+	if ((r = pg_query(p, sql, err)) == NULL)
+		return -1;
 	PQclear(r);
-	return rc;
+	return 0;
 }
 
 /* --- results --------------------------------------------------------------------------- */

@@ -87,6 +87,8 @@ struct text pg_text(const PGresult *, unsigned row, unsigned column);	/* absent:
 /* Of the last error. */
 bool	 pg_is(const struct pg *, const char *sqlstate);
 
+/* Before pg_prepare: a query's result, in text; the caller's: PQclear. NULL: err. */
+PGresult *pg_query(struct pg *, const char *sql, struct err *);
 /* One statement of text, without parameters, in a trip of its own (schema, settings). */
 int	 pg_run(struct pg *, const char *sql, struct err *);
 

@@ -126,6 +126,14 @@ connect_again(struct store *s, struct err *err)
 	return -1;
 }
 
+/* What comes outside of a round may be the first to find the connection broken, and the round after it would
+ * not be reached. */
+static int
+connected(struct store *s, struct err *err)
+{
+	return PQstatus(s->pg.conn) != CONNECTION_OK || s->pg.stale ? connect_again(s, err) : 0;
+}
+
 static int
 pgsql_begin(struct store *s, uint64_t batch, struct err *err)
 {
@@ -215,6 +223,24 @@ static uint64_t
 pgsql_epoch(const struct store *s, unsigned part)
 {
 	return s->epochs[part];
+}
+
+static int
+pgsql_reserve(struct store *s, uint32_t count, uint64_t *first, struct err *err)
+{
+	return connected(s, err) == -1 ? -1 : node_reserve(s, count, first, err);
+}
+
+static int
+pgsql_claim(struct store *s, const struct store_parts *wanted, struct store_parts *got, struct err *err)
+{
+	return connected(s, err) == -1 ? -1 : node_claim(s, wanted, got, err);
+}
+
+static int
+pgsql_release(struct store *s, const struct store_parts *parts, struct err *err)
+{
+	return connected(s, err) == -1 ? -1 : node_release(s, parts, err);
 }
 
 /* --- operations: recorded ------------------------------------------------------------------- */
@@ -336,8 +362,8 @@ pgsql_answered(struct store *s, uint64_t number, uint64_t key, enum store_result
 const struct store_driver store_pgsql = {
 	.name = "postgresql", .open = pgsql_open, .close = pgsql_close, .backup = pgsql_backup,
 	.begin = pgsql_begin, .flush = ops_flush, .commit = pgsql_commit, .rollback = pgsql_rollback,
-	.last_batch = node_last_batch, .node = pgsql_node, .tag = pgsql_tag, .reserve = node_reserve,
-	.claim = node_claim, .release = node_release, .epoch = pgsql_epoch,
+	.last_batch = node_last_batch, .node = pgsql_node, .tag = pgsql_tag, .reserve = pgsql_reserve,
+	.claim = pgsql_claim, .release = pgsql_release, .epoch = pgsql_epoch,
 	.submit = pgsql_submit, .mark = pgsql_mark, .settle = pgsql_settle, .receipt = pgsql_receipt,
 	.evidence = pgsql_evidence, .cancel = pgsql_cancel, .replace = pgsql_replace,
 	.notice_done = pgsql_notice_done, .notice_later = pgsql_notice_later,

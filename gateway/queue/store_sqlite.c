@@ -23,6 +23,8 @@
 
 #define HOT_COLUMNS "key, state, flags, attempt, ref, segs, klass, t, due, expires, accepted, " \
 	"msisdn, account, push_id, smsc, grp, link"
+#define LOAD_COLUMNS "turn, id, key, state, flags, expires, klass, attempt, ref, tries, due, accepted, t, " \
+	"refused, msisdn, account, smsc, grp, link"
 
 static const char *const sql_texts[SQL_COUNT] = {
 	[SQL_BEGIN] = "BEGIN IMMEDIATE",
@@ -95,8 +97,9 @@ static const char *const sql_texts[SQL_COUNT] = {
 	    "ORDER BY id LIMIT ?2",
 
 	[SQL_LINK_BODY] = "SELECT link, body FROM q JOIN m ON m.id=q.id WHERE q.id=?1",
-	[SQL_LOAD] = "SELECT id, key, state, flags, expires, klass, attempt, ref, tries, due, accepted, t, "
-	    "refused, msisdn, account, smsc, grp, link FROM q WHERE id>?1 ORDER BY id LIMIT ?2",
+	[SQL_LOAD] = "SELECT " LOAD_COLUMNS " FROM q WHERE id>?1 ORDER BY id LIMIT ?2",
+	[SQL_LOAD_TURNS] = "SELECT " LOAD_COLUMNS " FROM q WHERE turn>0 AND turn>?1 ORDER BY turn LIMIT ?2",
+	[SQL_HAS_TURNS] = "SELECT EXISTS(SELECT 1 FROM q WHERE turn>0)",
 	[SQL_FLIGHT] = "SELECT state, flags, attempt, ref, segs, link, body FROM q JOIN m ON m.id=q.id "
 	    "WHERE q.id=?1",
 	[SQL_FIND_HOT] = "SELECT key, msisdn, account, push_id, link, attempt, accepted, expires, "
@@ -201,6 +204,18 @@ meta_write(struct store *s, const char *key, int64_t value, struct err *err)
 	return sql_run(s, &b, err);
 }
 
+int
+sql_text(struct store *s, const char *text, struct err *err)
+{
+	int rc = s->fallen ? SQLITE_ABORT : sqlite3_exec(s->db, text, NULL, NULL, NULL);
+
+	if (rc == SQLITE_OK)
+		return 0;
+	sql_fault(s->db, rc, s->path, err);
+	s->fallen |= s->open && sqlite3_get_autocommit(s->db);
+	return -1;
+}
+
 /* --- open and close --- */
 
 static int
@@ -244,6 +259,18 @@ tally_read(struct store *s, uint64_t *batch, struct err *err)
 	return 0;
 }
 
+static int
+turns_look(struct store *s, struct err *err)
+{
+	struct bind b = sql(s, SQL_HAS_TURNS);
+
+	if (sql_row(s, &b, err) == -1)
+		return -1;
+	s->turns = take_int(&b) != 0;
+	sql_end(&b);
+	return 0;
+}
+
 static void
 sqlite_close(struct store **sp, bool for_good)
 {
@@ -262,8 +289,8 @@ sqlite_close(struct store **sp, bool for_good)
 	*sp = NULL;
 }
 
-static struct store *
-sqlite_open(const struct store_conf *conf, struct err *err)
+struct store *
+sqlite_open_any(const struct store_conf *conf, struct err *err)
 {
 	struct store *s = calloc(1, sizeof *s);
 	uint64_t batch;
@@ -275,10 +302,21 @@ sqlite_open(const struct store_conf *conf, struct err *err)
 	}
 	s->lock = -1;
 	if (file_open(s, conf, err) == -1 || statements_prepare(s, err) == -1 ||
-	    tally_read(s, &batch, err) == -1 || meta_read(s, "tag", &tag, err) == -1)
+	    tally_read(s, &batch, err) == -1 || meta_read(s, "tag", &tag, err) == -1 ||
+	    turns_look(s, err) == -1)
 		sqlite_close(&s, true);
 	else
 		s->tag = (uint32_t)tag;
+	return s;
+}
+
+static struct store *
+sqlite_open(const struct store_conf *conf, struct err *err)
+{
+	struct store *s = sqlite_open_any(conf, err);
+
+	if (s != NULL && move_check_sqlite(s, err) == -1)
+		sqlite_close(&s, true);
 	return s;
 }
 

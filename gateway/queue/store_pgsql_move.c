@@ -22,11 +22,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "queue/store_pgsql.h"
 #include "queue/store_pgsql_inner.h"
 
 enum { PLACE_MOST = 600, SQL_MOST = 1 << 20, MOVER_LOCK = 1265790028, SCHEMA_OF_MOVES = 2 };
+enum { LOCK_TRIES = 50, LOCK_PAUSE_NS = 100 * 1000 * 1000 };
 
 struct letter {			/* of the inbox: what its owner has not heard of a message */
 	struct letter	*next;		/* of the same message */
@@ -140,18 +142,24 @@ nodes_gone(struct move_store *m, struct err *err)
 	return rc;
 }
 
+/* Of one that was killed just now the server need not know yet. */
 static int
 only_mover(struct move_store *m, struct err *err)
 {
+	const struct timespec pause = { .tv_nsec = LOCK_PAUSE_NS };
 	char sql[60];
-	unsigned at;
 
 	snprintf(sql, sizeof sql, "SELECT pg_try_advisory_lock(%d)", MOVER_LOCK);
-	at = pg_ask_plain(&m->s->pg, sql);
-	if (pg_trip(&m->s->pg, err) == -1)
-		return -1;
-	return pg_number(pg_result(&m->s->pg, at), 0, 0) != 0 ? 0 : err_set(err, ERR_BUSY,
-	    "another kantele move-store is at work in %s", m->place);
+	for (unsigned tries = 0; tries < LOCK_TRIES; tries++) {
+		unsigned at = pg_ask_plain(&m->s->pg, sql);
+
+		if (pg_trip(&m->s->pg, err) == -1)
+			return -1;
+		if (pg_number(pg_result(&m->s->pg, at), 0, 0) != 0)
+			return 0;
+		nanosleep(&pause, NULL);
+	}
+	return err_set(err, ERR_BUSY, "another kantele move-store is at work in %s", m->place);
 }
 
 static struct move_store *

@@ -138,6 +138,7 @@ mv_open(const char *where, bool create, struct err *err)
 	if (!create && stat(where, &st) == -1)
 		err_set(err, ERR_CONFIG, "there is no store %s", where);
 	else if ((m->s = sqlite_open_any(&(struct store_conf){ .path = where }, err)) != NULL &&
+	    sql_text(m->s, "PRAGMA cache_size=-65536; PRAGMA wal_autocheckpoint=8000", err) == 0 &&
 	    mv_prepare(m, err) == 0) {
 		whole = realpath(where, NULL);
 		snprintf(m->place, sizeof m->place, "sqlite:%s", whole != NULL ? whole : where);

@@ -461,12 +461,12 @@ there_and_back(struct fixture *f, const struct store_driver *first)
 
 	srandom(getenv("KANTELE_SEED") != NULL ? (unsigned)atoi(getenv("KANTELE_SEED")) : 20261125);
 	use(f, first);
-	for (unsigned turn = 0; turn < 4; turn++) {
-		live(f, 60);
+	for (unsigned turn = 0; turn < 3; turn++) {
+		live(f, 50);
 		assert_int_equal(f->d->reserve(f->s, 100, &high, &err), 0);
 		before = dump(f);
 		leave(f);
-		while (move(f, f->d, 1 + roll(40), 1 + roll(30)) == MOVE_STOPPED) {
+		while (move(f, f->d, 5 + roll(60), 1 + roll(30)) == MOVE_STOPPED) {
 			refused(f, f->d, "was not finished");
 			if (roll(2))
 				refused(f, other(f->d), "was not finished");
@@ -506,16 +506,16 @@ test_killed(void **state)
 	srandom(getenv("KANTELE_SEED") != NULL ? (unsigned)atoi(getenv("KANTELE_SEED")) : 20261126);
 	use(f, &store_sqlite);
 	live(f, 100);
-	for (unsigned turn = 0; turn < 6; turn++) {
+	for (unsigned turn = 0; turn < 4; turn++) {
 		before = dump(f);
 		leave(f);
-		kills += move_killed(f, f->d, 3, 100000);
+		kills += move_killed(f, f->d, 5, 150000);
 		use(f, other(f->d));
 		after = dump(f);
 		same_dump(&before, &after);
 		live(f, 10);
 	}
-	if (kills < 6)
+	if (kills < 4)
 		print_message("only %u kills\n", kills);
 }
 

@@ -6,12 +6,11 @@
  * ends as if it had been sent here. A sender that dies leaves the outcome unknown.
  *
  * As sender: what is handed to us flies like our own, but it is in no backlog, and how it ended is
- * evidence, kept until it is written. The same road takes what was on its way here when its partition
- * was lost.
+ * evidence (told.c). The same road takes what was on its way here when its partition was lost.
  *
- * Knows:     evidence, both sides of it.
+ * Knows:     what others bring: evidence, messages that they hand over.
  * Does not:  know which links others have (far.c), or what a turn's end means (turn.c, doubt.c).
- * Owns:      the map of flights afar.
+ * Owns:      nothing; flights belong to the scheduler.
  * Threads:   the loop.
  */
 #include <inttypes.h>
@@ -25,33 +24,21 @@
 /* --- as owner ------------------------------------------------------------------------ */
 
 static void
-afar_unknown(struct scheduler *s, struct flight *f)
-{
-	idmap_cut(&s->afar, f->id);
-	f->state = FLIGHT_SENDING;
-	f->turn = TURN_UNKNOWN;
-	turn_over(s, f);
-}
-
-void
-afar_begin(struct scheduler *s, struct flight *f)
-{
-	f->state = FLIGHT_AFAR;
-	f->left = loop_now(s->loop);
-	turn_unsent(f);
-	if (idmap_set(&s->afar, f->id, f) == -1 || f->link->retired)
-		afar_unknown(s, f);
-	scheduler_soon(s);
-}
-
-void
 afar_link_gone(struct scheduler *s, struct link *l)
 {
 	uint32_t i = 0;
 
 	for (struct flight *f; (f = flights_next(s->flights, &i)) != NULL; i++)
 		if (f->state == FLIGHT_AFAR && f->link == l)
-			afar_unknown(s, f);
+			turn_afar_lost(s, f);
+}
+
+void
+scheduler_link_retired(struct scheduler *s, struct link *l)
+{
+	if (l->far)
+		afar_link_gone(s, l);
+	doubt_link_retired(s, l);
 }
 
 void
@@ -174,51 +161,4 @@ scheduler_handed(struct scheduler *s, const struct store_send *send)
 	}
 	f->message->id = f->id;
 	turn_begin(s, f);
-}
-
-static void
-afar_reported(void *arg, const struct err *err)
-{
-	struct flight *f = arg;
-	struct scheduler *s = f->scheduler;
-	bool unknown = false;
-
-	f->link->unsettled--;
-	if (err != NULL)
-		log_error("message %" PRIu64 ": its owner cannot be told: %s", f->id, err->text);
-	for (unsigned i = 0; i < f->total; i++)
-		unknown |= f->segments[i].state == ANSWER_UNKNOWN;
-	if (unknown && f->link->up)
-		doubt_late(s, f);
-	else
-		flight_free(&f);
-	scheduler_soon(s);
-}
-
-void
-afar_report(struct scheduler *s, struct flight *f)
-{
-	struct store_answer answers[SEGMENTS_MOST];
-	struct store_evidence e = { .id = f->id, .order_key = f->key, .attempt = f->attempt,
-	    .segments = f->total, .answers = answers, .domain = text_of(f->link->domain),
-	    .said = text_of(f->said), .code = f->code, .verdict = (uint8_t)f->turn };
-
-	for (unsigned i = 0; i < f->total; i++) {
-		uint8_t state = f->segments[i].state;
-
-		if (state == ANSWER_ACCEPTED || state == ANSWER_REFUSED || state == ANSWER_UNKNOWN)
-			answers[e.answer_count++] = (struct store_answer){
-			    .segment = (uint8_t)(i + 1), .state = state,
-			    .foreign_id = flight_foreign_id(f, i + 1) };
-	}
-	if (f->message != NULL) {
-		if (f->turn == TURN_ACCEPTED) {
-			rate_add(&f->link->sms_sent, loop_now(s->loop), 1);
-			rate_add(&s->sent, loop_now(s->loop), 1);
-		}
-		settle_log(s, f, "carried", f->turn == TURN_ACCEPTED ? NULL : "not");
-		message_free(&f->message);
-	}
-	f->state = FLIGHT_SETTLING;
-	ledger_evidence(s->ledger, &e, afar_reported, f);
 }

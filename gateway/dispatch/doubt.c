@@ -105,12 +105,10 @@ doubt_check(struct scheduler *s)
 }
 
 void
-scheduler_link_retired(struct scheduler *s, struct link *l)
+doubt_link_retired(struct scheduler *s, struct link *l)
 {
 	struct trial **at = &s->orphans;
 
-	if (l->far)
-		afar_link_gone(s, l);
 	while (*at != NULL)
 		at = &(*at)->next;
 	*at = l->unknowns;
@@ -243,7 +241,7 @@ late_decide(struct scheduler *s, struct flight *f)
 	if (f->whose != FLIGHT_OURS) {
 		f->turn = flight_accepted(f) == f->total ? TURN_ACCEPTED : TURN_RETURNED;
 		f->link->unsettled++;
-		afar_report(s, f);
+		told_owner(s, f);
 	} else if (late_may_settle(s, f)) {
 		doubt_read(s, f);
 	} else {

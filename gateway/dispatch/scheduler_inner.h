@@ -121,7 +121,10 @@ bool	link_may_take(const struct link *);
 /* settle.c */
 void	settle_sent(struct scheduler *, struct flight *);	/* all accepted: sent, or awaiting receipts */
 void	settle_flight(struct scheduler *, struct flight *, struct store_settlement *, struct report *);
-void	settle_log(struct scheduler *, const struct flight *, const char *event, const char *result);
+
+/* told.c */
+void	told_log(struct scheduler *, const struct flight *, const char *event, const char *result);
+void	told_owner(struct scheduler *, struct flight *);	/* what became of another owner's message */
 
 /* turn.c */
 void	turn_over(struct scheduler *, struct flight *);		/* all that left is answered */
@@ -129,6 +132,7 @@ void	turn_begin(struct scheduler *, struct flight *);	/* marked, at hand: it may
 void	turn_send(struct scheduler *, struct link *);
 void	turn_return(struct scheduler *, struct flight *);	/* nothing of it left now */
 void	turn_return_all(struct scheduler *, struct link *, bool begun);	/* of a link's list; begun: those too */
+void	turn_afar_lost(struct scheduler *, struct flight *);	/* its link's node will not tell any more */
 void	turn_unsent(struct flight *);				/* it does not count as ahead any more */
 
 /* doubt.c */
@@ -140,12 +144,9 @@ void	doubt_late(struct scheduler *, struct flight *);	/* kept for answers that m
 void	doubt_read(struct scheduler *, struct flight *);	/* an answer came late: settled when its body is here */
 void	doubt_members(struct scheduler *);			/* some node came or went */
 void	doubt_link_down(struct scheduler *, struct link *);
-
+void	doubt_link_retired(struct scheduler *, struct link *);
 
 /* afar.c */
-void	afar_begin(struct scheduler *, struct flight *);	/* marked: its link's node has it now */
-void	afar_report(struct scheduler *, struct flight *);	/* what became of another owner's message */
-void	afar_link_gone(struct scheduler *, struct link *);
 void	afar_forget(struct scheduler *, struct flight *);	/* its partition goes: evidence finds the next owner */
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * settle.c - the end of a flight: its settlement, its event, its line in the log
+ * settle.c - the end of a flight: its settlement, its event
  *
  * Knows:     what every settlement of a flight says; how a message that was sent ends.
  * Does not:  know why a flight ends otherwise (turn.c, doubt.c).
@@ -12,38 +12,6 @@
 #include "dispatch/scheduler_inner.h"
 #include "io/log.h"
 
-void
-settle_log(struct scheduler *s, const struct flight *f, const char *event, const char *result)
-{
-	char id[PUSH_ID_MOST + 1], total[8], attempt[8], wait[24], answer[24], code[16];
-	int64_t since = f->left != 0 ? loop_now(s->loop) - f->left : 0;
-	struct log_field fields[10];
-	unsigned n = 0;
-
-	if (!log_wants(LOG_LEVEL_INFO))
-		return;
-	queue_push_id(ledger_queue(s->ledger), f->message, id);
-	snprintf(total, sizeof total, "%u", f->total);
-	snprintf(attempt, sizeof attempt, "%u", f->attempt);
-	snprintf(answer, sizeof answer, "%" PRId64, since);
-	snprintf(wait, sizeof wait, "%" PRId64, clock_wall() - f->message->accepted - since);
-	fields[n++] = (struct log_field){ "to", f->message->msisdn };
-	fields[n++] = (struct log_field){ "smsc", text_of(f->link->name) };
-	fields[n++] = (struct log_field){ "segments", text_of(total) };
-	fields[n++] = (struct log_field){ "attempt", text_of(attempt) };
-	if (result != NULL) {
-		snprintf(code, sizeof code, "0x%08" PRIx32, f->code);
-		fields[n++] = (struct log_field){ "result", text_of(result) };
-		fields[n++] = (struct log_field){ "code", text_of(code) };
-		fields[n++] = (struct log_field){ "said", text_of(f->said) };
-	} else {
-		fields[n++] = (struct log_field){ "foreign-id", flight_foreign_id(f, 1) };
-	}
-	fields[n++] = (struct log_field){ "wait", text_of(wait) };
-	fields[n++] = (struct log_field){ "answer", text_of(answer) };
-	log_event(event, id, fields, n);
-}
-
 static void
 settle_done(void *arg, const struct err *err, const struct store_joined *joined)
 {
@@ -52,7 +20,7 @@ settle_done(void *arg, const struct err *err, const struct store_joined *joined)
 
 	if (err != NULL && err->code == ERR_FENCED) {
 		f->whose = FLIGHT_STRAY;	/* what we know of it is for its owner */
-		afar_report(s, f);
+		told_owner(s, f);
 		return;
 	}
 	f->link->unsettled--;
@@ -113,7 +81,7 @@ settle_sent(struct scheduler *s, struct flight *f)
 		rate_add(&f->link->sms_sent, loop_now(s->loop), 1);
 		rate_add(&s->sent, loop_now(s->loop), 1);
 	}
-	settle_log(s, f, "sent", NULL);
+	told_log(s, f, "sent", NULL);
 	trials_drop(s->trials, f->id);
 	scheduler_turn_done(s, f);
 	settle_flight(s, f, &st, &event);

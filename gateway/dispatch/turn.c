@@ -65,11 +65,33 @@ turn_unsent(struct flight *f)
 	f->unsent = false;
 }
 
+/* --- over another node's link: it has the message now, and will tell ---------------------- */
+
+void
+turn_afar_lost(struct scheduler *s, struct flight *f)
+{
+	idmap_cut(&s->afar, f->id);
+	f->state = FLIGHT_SENDING;
+	f->turn = TURN_UNKNOWN;
+	turn_over(s, f);
+}
+
+static void
+turn_afar(struct scheduler *s, struct flight *f)
+{
+	f->state = FLIGHT_AFAR;
+	f->left = loop_now(s->loop);
+	turn_unsent(f);
+	if (idmap_set(&s->afar, f->id, f) == -1 || f->link->retired)
+		turn_afar_lost(s, f);
+	scheduler_soon(s);
+}
+
 void
 turn_begin(struct scheduler *s, struct flight *f)
 {
 	if (f->link->far && f->whose == FLIGHT_OURS) {
-		afar_begin(s, f);
+		turn_afar(s, f);
 		return;
 	}
 	f->state = FLIGHT_SENDING;
@@ -181,14 +203,15 @@ turn_over(struct scheduler *s, struct flight *f)
 		list_cut(f);
 	turn_unsent(f);
 	if (f->whose != FLIGHT_OURS) {
-		afar_report(s, f);
+		f->settled = f->turn == TURN_UNKNOWN && f->link->up ? doubt_late : NULL;
+		told_owner(s, f);
 		return;
 	}
 	t = trials_get(s->trials, f->id);
 	v = retry_judge(f->turn, &s->retry, t != NULL ? t->tries : 0, t != NULL ? t->first : 0,
 	    clock_wall());
 	if (f->turn > TURN_RETURNED)
-		settle_log(s, f, "answered", turn_word(f->turn));
+		told_log(s, f, "answered", turn_word(f->turn));
 	switch (v.next) {
 	case RETRY_FINISH:
 		settle_sent(s, f);

@@ -392,6 +392,7 @@ stop(void *arg)
 	admin_stopping(g->admin);
 	if (g->sendsms_httpd != NULL)
 		httpd_refuse(g->sendsms_httpd, "stopping, please try again later");
+	queue_stop(g->queue);
 	/* the rest of the time is for the queue */
 	dispatch_drain(g->dispatch, (unsigned)(ms > 1000 ? ms - 500 : ms / 2), drained, g);
 }

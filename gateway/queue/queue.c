@@ -584,8 +584,16 @@ queue_owner_set(struct queue *q, const struct queue_owner *owner, void *arg)
 
 /* --- opening and closing --- */
 
+static void
+parts_close(struct queue *q)
+{
+	change_close(q);
+	nodes_close(q);
+}
+
 static const struct heart_calls heart_calls = { .tell = op_tell, .offer = submission_offer,
-    .news = news_tell, .handed = handed_tell };
+    .news = news_tell, .handed = handed_tell, .open = nodes_open, .polled = change_poll,
+    .close = parts_close };
 
 struct queue *
 queue_open(struct loop *loop, const struct store_driver *driver, const struct store_conf *conf,

@@ -261,7 +261,7 @@ batch_empty(struct queue *q)
 	ops_empty(&b->ops);
 	b->transaction = b->probe = b->doubtful = b->more_news = false;
 	b->owned = q->owned;
-	b->takes_sends = q->nodes.keeper != NULL && !q->nodes.leaves && queue_may_send(q);
+	b->takes_sends = q->nodes.keeper != NULL && may_send(q);
 	b->handed = NULL;
 	b->handed_tail = &b->handed;
 	b->want_ids = 0;
@@ -516,7 +516,7 @@ parts_open(struct queue *q, struct err *err)
 	snprintf(q->node, sizeof q->node, "%u", q->writer.driver->node(q->writer.store));
 	if ((q->worker = worker_new(q->loop, "store", err)) == NULL)
 		return -1;
-	return nodes_open(q, err);
+	return q->calls->open(q, err);
 }
 
 static void
@@ -527,7 +527,7 @@ parts_free(struct queue *q)
 	timer_free(&q->retry);
 	timer_free(&q->purge);
 	loop_not_soon(q->loop, &q->turn);
-	nodes_close(q);
+	q->calls->close(q);
 	writer_close(&q->writer);
 	arena_free(&q->batch.arena);
 	while ((op = q->spare) != NULL) {
@@ -622,6 +622,5 @@ heart_close(struct queue **qp)
 	close_rest(q);
 	drop_all(q, &q->kept, &stopping);
 	drop_all(q, &q->waiting, &stopping);
-	change_close(q);
 	parts_free(q);
 }

@@ -196,7 +196,7 @@ struct batch {
 	struct store_counts counts;
 	struct news	*news, **news_tail;	/* of owned partitions, before all operations */
 	struct handed	*handed, **handed_tail;	/* to us, by other owners */
-	bool		 takes_sends;	/* ours may be used: the lease lasts, and we do not stop */
+	bool		 takes_sends;	/* what was handed over to us is taken: the lease lasts */
 	bool		 more_news;
 	struct arena	 arena;		/* of the news, and of bodies while it runs */
 };
@@ -298,6 +298,10 @@ struct heart_calls {
 	/* What came from others; before the operations of its batch. */
 	void	(*news)(struct queue *, const struct store_news *);
 	void	(*handed)(struct queue *, const struct store_send *);
+	/* Of those above the heart: its own things stand; all is quiet; the worker is over. */
+	int	(*open)(struct queue *, struct err *);
+	void	(*polled)(struct queue *);
+	void	(*close)(struct queue *);
 };
 
 struct queue {
@@ -339,6 +343,12 @@ struct queue {
 };
 
 extern const enum op_fate op_fates[OP_COUNT];
+
+static inline bool
+may_send(const struct queue *q)		/* our lease lasts, by the boot clock */
+{
+	return q->nodes.until == INT64_MAX || clock_mono() < q->nodes.until;
+}
 
 struct queue *heart_open(struct loop *, const struct store_driver *, const struct store_conf *,
 	    const struct heart_calls *, struct err *);

@@ -371,7 +371,7 @@ poll_due(void *arg)
 	struct queue *q = arg;
 
 	timer_set(q->nodes.poll, POLL_MS);
-	change_poll(q);
+	q->calls->polled(q);
 	if (q->trouble || q->closing || q->nodes.polled != q->stats.batches) {
 		q->nodes.polled = q->stats.batches;
 		return;
@@ -437,18 +437,23 @@ queue_start(struct queue *q)
 	keep_due(q);
 }
 
+/* What comes to be sent by us while we stop goes back with word that nothing left. */
 void
 queue_stop(struct queue *q)
 {
+	struct store_parts all = q->owned;
+
 	q->nodes.leaves = true;
-	if (q->nodes.keeper != NULL)
-		timer_set(q->nodes.tick, 0);
+	if (q->nodes.keeper == NULL)
+		return;
+	timer_set(q->nodes.tick, 0);
+	give(q, &all);
 }
 
 bool
 queue_may_send(const struct queue *q)
 {
-	return q->nodes.until == INT64_MAX || clock_mono() < q->nodes.until;
+	return may_send(q);
 }
 
 const struct store_members *

@@ -147,7 +147,7 @@ pgsql_begin(struct store *s, uint64_t batch, struct err *err)
 		arena_reset(&s->texts);
 	s->stale = false;
 	s->batch = batch;
-	if (PQstatus(s->pg.conn) != CONNECTION_OK)
+	if (PQstatus(s->pg.conn) != CONNECTION_OK || s->pg.stale)
 		return connect_again(s, err);
 	if (s->fence_seen == INT64_MIN || clock_mono() - s->fence_seen > fresh)
 		return node_look(s, err);
@@ -184,6 +184,7 @@ pgsql_commit(struct store *s, struct err *err)
 
 	if (!s->open && write_begin(s, err) == -1) {	/* nothing to write: is all well? */
 		round_clear(s);
+		write_fenced(s, err);
 		return COMMIT_NOT_DONE;
 	}
 	pg_quiet(&s->pg);

@@ -14,17 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "io/log.h"
-
 /* --- tables ------------------------------------------------------------------------ */
-
-static void
-no_memory(void)
-{
-	log_line(LOG_LEVEL_PANIC, "out of memory in the store");
-	log_flush();
-	abort();	/* what was accepted is committed */
-}
 
 typedef bool same_fn(const void *row, struct text a, struct text b);
 

@@ -116,6 +116,10 @@ struct early {				/* a receipt that waits, as read or as changed in this flush *
 	bool		 changed;	/* to be written */
 };
 
+struct send_key {			/* of a row of `send`, which is taken out when it was shown */
+	int64_t		 id, part, attempt;
+};
+
 struct push {				/* a push-id that somebody in this flush wants */
 	struct text	 account, push_id;
 	uint64_t	 id;		/* of whom it leads to; 0: nobody yet */
@@ -164,7 +168,8 @@ struct store {
 	struct idmap	 fresh;			/* order keys of what came from others in this round */
 	struct kept	*changed, **changed_end;	/* in this flush */
 	struct store_send *sends;		/* handed over to us, read with the news */
-	unsigned	 send_count, sends_gone;	/* gone: with those that are over */
+	struct send_key	*send_keys;
+	unsigned	 send_count, sends_gone;	/* gone: with those that are over, all of the keys */
 	bool		 sends_read;
 	bool		 shown;			/* news: what was shown cannot be done again here */
 	unsigned	 inbox_n;		/* tells rows of an inbox apart */
@@ -253,6 +258,8 @@ owns_under(const struct store *s, uint64_t key, uint64_t epoch)
 }
 
 /* store_pgsql_rows.c */
+__attribute__((noreturn))
+void	 no_memory(void);		/* ends the process: what was accepted is committed */
 struct kept *kept_any(const struct store *, uint64_t id);	/* in memory, or NULL */
 struct kept *kept_get(struct store *, uint64_t id);	/* ... and not finished; used now */
 struct kept *kept_new(struct store *, const struct row *like);
@@ -268,14 +275,9 @@ struct kept *kept_by_foreign(struct store *, struct text domain, struct text id,
 void	 kept_leads(struct store *, const struct row *, struct text domain, struct text id);
 void	 row_of_result(const PGresult *, unsigned row, struct row *);	/* views into the result; evidence in its arena */
 uint64_t texts_hash(struct text, struct text);		/* never 0 */
+int64_t	 foreign_part(struct text domain, struct text id);	/* the look-up's own hash */
 void	 count_move(struct store *, enum store_state from, enum store_state to);	/* FINISHED: none */
 void	 counts_settle(struct store *, bool committed);
-
-static inline int64_t
-foreign_part(struct text domain, struct text id)	/* the look-up's own hash */
-{
-	return (int64_t)(texts_hash(domain.at != NULL ? domain : TEXT(""), id) >> 56);
-}
 
 /* store_pgsql_beside.c: what lies beside the rows */
 struct row_world beside_world(struct store *);
@@ -319,7 +321,8 @@ void	 pack_segments(const struct row *, struct buf *);
 bool	 unpack_segments(struct text data, struct row *);	/* in the row's arena, texts are views */
 
 /* store_pgsql_write.c */
-int	 write_begin(struct store *, struct err *);	/* a transaction, with the fence */
+int	 write_begin(struct store *, struct err *);	/* a transaction, with the fence; -1: ERR_FENCED, too */
+int	 write_fenced(struct store *, struct err *);	/* -1; its ERR_FENCED becomes ERR_STORE */
 int	 write_all(struct store *, struct err *);	/* -1: err; ERR_FENCED: somebody declared us dead */
 /* A message that comes from another store, as one that was put. */
 void	 write_moved(struct store *, const struct row *);
@@ -345,6 +348,7 @@ int	 pg_look_counts(struct store *, struct store_counts *, struct err *);
 void	 pg_look_end(struct store *);			/* a scan that was not finished: at close, rejoin */
 
 /* store_pgsql_keeper.c */
+extern const struct pg_stmt keeper_statements[];	/* ended by a NULL name */
 struct store_keeper *keeper_open(const struct store_conf *, uint16_t node, struct err *);
 void	 keeper_close(struct store_keeper **);
 int	 keeper_keep(struct store_keeper *, const struct store_self *, struct store_members *, struct err *);

@@ -32,7 +32,7 @@ enum { VACUUM_MS = 5000, VACUUM_BATCHES = 200, CONNECT_MS = 30000, CONNECT_STEPS
 
 enum keeper_which { K_RENEW, K_NODES, K_PARTS, K_META, K_MODE, K_STATEMENTS };
 
-static const struct pg_stmt statements[K_STATEMENTS + 1] = {
+const struct pg_stmt keeper_statements[K_STATEMENTS + 1] = {
 	[K_RENEW] = { "renew",
 	"UPDATE node SET renewals = renewals + 1, leaving = $2 <> 0, status = coalesce($3, status)"
 	" WHERE node = $1", "ISB" },
@@ -141,7 +141,7 @@ keeper_connect(struct store_keeper *k, struct err *err)
 	    lock_ms > LOCK_MS_LEAST ? lock_ms : LOCK_MS_LEAST);
 	if (pg_open(&k->pg, k->conninfo, "kantele keeper", err) == -1)
 		return -1;
-	if (pg_prepare(&k->pg, settings, statements, err) == 0)
+	if (pg_prepare(&k->pg, settings, keeper_statements, err) == 0)
 		return 0;
 	pg_close(&k->pg);
 	return -1;
@@ -150,7 +150,7 @@ keeper_connect(struct store_keeper *k, struct err *err)
 static struct pg_args *
 k_args(struct store_keeper *k, enum keeper_which which)
 {
-	pg_args_begin(&k->args[which], &statements[which]);
+	pg_args_begin(&k->args[which], &keeper_statements[which]);
 	return &k->args[which];
 }
 

@@ -143,7 +143,6 @@ send_of(struct store *s, const PGresult *res, unsigned i, struct store_send *out
 	return meant;
 }
 
-/* Those that are over by now go out of the table as well. */
 static void
 sends_take(struct store *s)
 {
@@ -151,18 +150,30 @@ sends_take(struct store *s)
 	unsigned n = (unsigned)PQntuples(res);
 
 	s->sends = arena_zero(&s->work, (n + 1) * sizeof *s->sends);
+	s->send_keys = arena_zero(&s->work, (n + 1) * sizeof *s->send_keys);
 	s->send_count = 0;
 	s->sends_gone = n;
 	for (unsigned i = 0; i < n; i++) {
-		struct pg_args *a = args_of(s, ST_SEND_CUT);
-
-		pg_arg(a, 0, s->node);
-		pg_arg(a, 1, pg_number(res, i, ROW_COLUMNS + 1));
-		pg_arg(a, 2, pg_number(res, i, ROW_COLUMNS + 2));
-		pg_arg(a, 3, pg_number(res, i, ROW_COLUMNS + 3));
+		s->send_keys[i] = (struct send_key){ .id = pg_number(res, i, ROW_COLUMNS + 1),
+		    .part = pg_number(res, i, ROW_COLUMNS + 2), .attempt = pg_number(res, i, ROW_COLUMNS + 3) };
 		s->send_count += send_of(s, res, i, &s->sends[s->send_count]);
 	}
 	s->sends_read = true;
+}
+
+/* They were shown. Those that are over by now go out of the table as well. */
+static void
+sends_cut(struct store *s)
+{
+	for (unsigned i = 0; i < s->sends_gone; i++) {
+		struct pg_args *a = args_of(s, ST_SEND_CUT);
+
+		pg_arg(a, 0, s->node);
+		pg_arg(a, 1, s->send_keys[i].id);
+		pg_arg(a, 2, s->send_keys[i].part);
+		pg_arg(a, 3, s->send_keys[i].attempt);
+	}
+	s->send_count = s->sends_gone = 0;
 }
 
 static void
@@ -284,7 +295,7 @@ message_comes(struct store *s, const struct letter *l, struct store_news *news)
 	row_enter(s, &r, false);
 	row_index(&kept_any(s, l->id)->row, &news->message);
 	if (idmap_set(&s->fresh, l->key | 1, s) == -1)
-		log_error("out of memory: order of one message is not kept");
+		no_memory();
 	return true;
 }
 
@@ -410,5 +421,6 @@ sends_read(struct store *s, unsigned most, store_send_fn *show, void *arg, unsig
 		show(arg, &s->sends[i]);
 	*seen = s->sends_gone;
 	s->shown = s->shown || s->sends_gone > 0;
+	sends_cut(s);
 	return 0;
 }

@@ -13,8 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "io/log.h"
-
 /* --- recording --------------------------------------------------------------------- */
 
 struct round_op *
@@ -27,11 +25,8 @@ ops_add(struct store *s, enum op_of_round kind, struct store_done *done)
 	s->stale = false;
 	if (s->op_count == s->op_room) {
 		s->op_room = s->op_room > 0 ? 2 * s->op_room : 256;
-		if ((s->ops = realloc(s->ops, s->op_room * sizeof *s->ops)) == NULL) {
-			log_line(LOG_LEVEL_PANIC, "out of memory in the store");
-			log_flush();
-			abort();	/* what was accepted is committed */
-		}
+		if ((s->ops = realloc(s->ops, s->op_room * sizeof *s->ops)) == NULL)
+			no_memory();
 	}
 	op = &s->ops[s->op_count++];
 	*op = (struct round_op){ .kind = kind, .done = done };
@@ -846,6 +841,7 @@ flush_end(struct store *s)
 {
 	s->op_count = 0;
 	s->stale = true;
+	s->sends_read = false;
 	kept_drop_strays(s);
 	beside_clear(s);
 	arena_reset(&s->work);
@@ -871,10 +867,7 @@ ops_flush(struct store *s, struct err *err)
 	flush_end(s);
 	if (rc == 0)
 		return 0;
-	if (why.code == ERR_FENCED) {
-		s->fence_seen = INT64_MIN;
-		why.code = ERR_STORE;
-	}
+	write_fenced(s, &why);
 	if (err != NULL)
 		*err = why;
 	return -1;

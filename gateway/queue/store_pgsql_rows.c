@@ -19,7 +19,7 @@
 
 enum { ROWS_MOST = 12 << 20, ROW_OCTETS = sizeof(struct kept) + ARENA_FIRST + 64 };
 
-static void
+void
 no_memory(void)
 {
 	log_line(LOG_LEVEL_PANIC, "out of memory in the store");
@@ -33,6 +33,12 @@ texts_hash(struct text a, struct text b)
 	uint64_t h = text_hash(a.at, a.len) * 31 + text_hash(b.at, b.len);
 
 	return h != 0 ? h : 1;
+}
+
+int64_t
+foreign_part(struct text domain, struct text id)
+{
+	return (int64_t)(texts_hash(domain.at != NULL ? domain : TEXT(""), id) >> 56);
 }
 
 /* --- counts -------------------------------------------------------------------- */

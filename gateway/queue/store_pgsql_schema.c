@@ -81,6 +81,7 @@ static const struct step {
 	"CREATE TABLE inbox(part smallint NOT NULL, at bigint NOT NULL, id bigint NOT NULL, n int NOT NULL,"
 	" kind smallint NOT NULL, key bigint NOT NULL, data bytea NOT NULL, PRIMARY KEY(part, at, id, n, kind))"
 	" WITH (" HOT ");"
+	"CREATE INDEX inbox_request ON inbox(part, id) WHERE kind = 3;"
 	"CREATE TABLE send(node int NOT NULL, id bigint NOT NULL, part smallint NOT NULL, attempt int NOT NULL,"
 	" PRIMARY KEY(node, id, part, attempt)) WITH (" HOT ");"
 	"CREATE TABLE answer(number bigint NOT NULL, part smallint NOT NULL, result smallint NOT NULL, at bigint NOT NULL,"
@@ -96,18 +97,20 @@ static const struct step {
 enum { VERSION = sizeof steps / sizeof *steps, CREATE_TRIES = 20 };
 
 static int
-number_at(PGconn *c, const char *sql, int column, long *number, struct err *err)
+numbers_at(struct pg *p, const char *sql, long *numbers, int count, struct err *err)
 {
-	PGresult *r = PQexec(c, sql);
-	int rc = 0;
+	PGresult *r = pg_query(p, sql, err);
 
-	if (PQresultStatus(r) != PGRES_TUPLES_OK || PQntuples(r) != 1)
-		rc = err_set(err, ERR_STORE, "PostgreSQL: %.*s", (int)strcspn(PQerrorMessage(c), "\n"),
-		    PQerrorMessage(c));
-	else
-		*number = strtol(PQgetvalue(r, 0, column), NULL, 10);
+	if (r == NULL)
+		return -1;
+	if (PQntuples(r) != 1) {
+		PQclear(r);
+		return err_set(err, ERR_STORE, "PostgreSQL: kantele.meta has no row: a restore that was cut short?");
+	}
+	for (int i = 0; i < count; i++)
+		numbers[i] = strtol(PQgetvalue(r, 0, i), NULL, 10);
 	PQclear(r);
-	return rc;
+	return 0;
 }
 
 /* Two nodes that begin at once stumble over each other's CREATE; the later one looks again. */
@@ -124,8 +127,8 @@ schema_create(struct pg *p, struct err *err)
 	char sql[400];
 	uint32_t tag;
 
-	if (number_at(p->conn, "SELECT count(*) + count(to_regclass('kantele.meta')) FROM pg_namespace "
-	    "WHERE nspname = 'kantele'", 0, &there, err) == -1 || there == 2)
+	if (numbers_at(p, "SELECT count(*) + count(to_regclass('kantele.meta')) FROM pg_namespace "
+	    "WHERE nspname = 'kantele'", &there, 1, err) == -1 || there == 2)
 		return there == 2 ? 0 : -1;
 	if (getrandom(&tag, sizeof tag, 0) != sizeof tag)
 		return err_errno(err, "getrandom");
@@ -156,18 +159,16 @@ schema_steps(struct pg *p, int version, struct err *err)
 static int
 schema_migrate(struct pg *p, uint32_t *tag, struct err *err)
 {
-	static const char meta[] = "SELECT version, oldest, tag FROM meta FOR UPDATE";
-	long version, oldest, value;
+	enum { META_VERSION, META_OLDEST, META_TAG, META_NUMBERS };
+	long meta[META_NUMBERS];
 
-	if (number_at(p->conn, meta, 0, &version, err) == -1 ||
-	    number_at(p->conn, meta, 1, &oldest, err) == -1 ||
-	    number_at(p->conn, meta, 2, &value, err) == -1)
+	if (numbers_at(p, "SELECT version, oldest, tag FROM meta FOR UPDATE", meta, META_NUMBERS, err) == -1)
 		return -1;
-	*tag = (uint32_t)value;
-	if (version > VERSION && oldest > VERSION)
+	*tag = (uint32_t)meta[META_TAG];
+	if (meta[META_VERSION] > VERSION && meta[META_OLDEST] > VERSION)
 		return err_set(err, ERR_CONFIG, "the database's schema has version %ld, this program knows up "
-		    "to %d: install a newer one", version, VERSION);
-	return schema_steps(p, (int)version, err);
+		    "to %d: install a newer one", meta[META_VERSION], VERSION);
+	return schema_steps(p, (int)meta[META_VERSION], err);
 }
 
 /* Before the connection enters pipeline mode. */

@@ -224,11 +224,13 @@ const struct pg_stmt pg_statements[STATEMENTS + 1] = {
 	    " WHERE s.id BETWEEN u.id AND u.id AND s.part = u.part", "82" },
 	[ST_BODY_CUT] = { "body_cut", "DELETE FROM body b USING unnest($1, $2) u(id, part)"
 	    " WHERE b.id BETWEEN u.id AND u.id AND b.part = u.part", "82" },
-	[ST_REQUEST_CUT] = { "request_cut", "WITH d AS (DELETE FROM inbox i"
-	    " USING unnest($1, $2, $3, $4) u(number, part, o, result) WHERE i.part BETWEEN u.part AND u.part"
-	    " AND i.id = u.number AND i.kind = 3 RETURNING u.number, u.part, u.o, u.result), a AS (INSERT INTO answer"
-	    "(number, part, result, at) SELECT number, part, result, " PG_NOW " FROM d ON CONFLICT DO NOTHING)"
-	    " SELECT o FROM d", "8242" },
+	/* By an index of requests alone: the rest of the inbox may be long. */
+	[ST_REQUEST_CUT] = { "request_cut", "WITH k AS MATERIALIZED (SELECT i.ctid AS at, u.*"
+	    " FROM unnest($1, $2, $3, $4) u(number, part, o, result) CROSS JOIN LATERAL (SELECT ctid FROM inbox"
+	    " WHERE part = u.part AND id = u.number AND kind = 3 OFFSET 0) i),"
+	    " d AS (DELETE FROM inbox WHERE ctid = ANY(ARRAY(SELECT at FROM k)) RETURNING id),"
+	    " a AS (INSERT INTO answer(number, part, result, at) SELECT number, part, result, " PG_NOW
+	    " FROM k ON CONFLICT DO NOTHING) SELECT o FROM k WHERE number IN (SELECT id FROM d)", "8242" },
 	[ST_ANSWER_CUT] = { "answer_cut", "DELETE FROM answer a USING unnest($1, $2) u(number, part)"
 	    " WHERE a.number BETWEEN u.number AND u.number AND a.part = u.part", "82" },
 

@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "queue/store_pgsql.h"
+
 enum { ARRAY_HEAD = 20, ARGS_BUF_MOST = 256 << 20, ARGS_BUF_KEPT = 1 << 20, DIAGNOSIS_WAITS = 30 };
 enum { OID_BYTEA = 17, OID_INT8 = 20, OID_INT2 = 21, OID_INT4 = 23, OID_BYTEA_ARRAY = 1001,
     OID_INT2_ARRAY = 1005, OID_INT4_ARRAY = 1007, OID_INT8_ARRAY = 1016 };
@@ -33,6 +35,7 @@ static const struct {
 	  "finds the one that does" },
 	{ "57P03", ERR_STORE, "the server is starting or stopping" },
 	{ "53300", ERR_STORE, "max_connections of the server is reached" },
+	{ "F0000", ERR_CONFIG, "conninfo has to be mended" },
 	{ "53100", ERR_STORE, "the server's disk is full" },
 };
 
@@ -55,6 +58,8 @@ fail(struct pg *p, const char *state, const char *text, struct err *err)
 
 	snprintf(p->state, sizeof p->state, "%s", state != NULL ? state : "");
 	first_line(text, line, sizeof line);
+	if (strcmp(p->state, "25006") == 0)
+		p->stale = true;
 	for (size_t i = 0; i < sizeof cures / sizeof *cures; i++)
 		if (strncmp(p->state, cures[i].state, strlen(cures[i].state)) == 0)
 			return err_set(err, cures[i].code, "PostgreSQL: %s: %s", line, cures[i].cure);
@@ -257,17 +262,34 @@ diagnose(const char *const *names, const char *const *values, char state[6])
 	PQfinish(c);
 }
 
+/* What libpq finds out by itself has no SQLSTATE at all. Of several hosts each has lines of its own. */
+static const struct {
+	const char	*words, *state;
+	bool		 first;		/* said before any server is asked */
+} own_words[] = {
+	{ "session is read-only", "25006", false }, { "server is in hot standby mode", "25006", false },
+	{ "no password supplied", "28P01", false }, { "invalid ", "F0000", true },
+	{ "could not match ", "F0000", true }, { "definition of service ", "F0000", true },
+};
+
 static int
 fail_connect(struct pg *p, const char *const *names, const char *const *values, struct err *err)
 {
-	const char *text = PQerrorMessage(p->conn), *fatal = strstr(text, "FATAL:  ");
+	const char *text = PQerrorMessage(p->conn), *fatal = strstr(text, "FATAL:  "), *at;
 	char state[6] = "";
 
-	if (fatal != NULL)
+	if (fatal != NULL) {
 		diagnose(names, values, state);
-	else if (strstr(text, "read-only") != NULL || strstr(text, "standby") != NULL)
-		snprintf(state, sizeof state, "25006");
-	return fail(p, state, fatal != NULL ? fatal + 8 : text, err);
+		return fail(p, state, fatal + 8, err);
+	}
+	for (size_t i = 0; i < sizeof own_words / sizeof *own_words; i++) {
+		if ((at = strstr(text, own_words[i].words)) == NULL || (own_words[i].first && at != text))
+			continue;
+		while (at > text && at[-1] != '\n')
+			at--;
+		return fail(p, own_words[i].state, at, err);
+	}
+	return fail(p, state, text, err);
 }
 
 int
@@ -278,17 +300,11 @@ pg_open(struct pg *p, const char *conninfo, const char *application, struct err 
 	const char *const names[] = { "connect_timeout", "keepalives_idle", "keepalives_interval",
 	    "keepalives_count", "tcp_user_timeout", "fallback_application_name", "dbname", NULL };
 	const char *const values[] = { "5", "5", "2", "3", "10000", application, conninfo, NULL };
-	PQconninfoOption *options;
-	char *why = NULL;
+	struct pgsql_conninfo read;
 
 	*p = (struct pg){ .conn = NULL };
-	if ((options = PQconninfoParse(conninfo, &why)) == NULL) {
-		err_set(err, ERR_CONFIG, "conninfo: %.*s", (int)strcspn(why != NULL ? why : "no memory", "\n"),
-		    why != NULL ? why : "no memory");
-		PQfreemem(why);
+	if (store_pgsql_conninfo(conninfo, &read, err) == -1)
 		return -1;
-	}
-	PQconninfoFree(options);
 	p->conn = PQconnectdbParams(names, values, 1);
 	if (PQstatus(p->conn) != CONNECTION_OK) {
 		fail_connect(p, names, values, err);
@@ -420,21 +436,31 @@ pg_take(struct pg *p, unsigned number)
 	return r;
 }
 
+PGresult *
+pg_query(struct pg *p, const char *sql, struct err *err)
+{
+	PGresult *r = PQexec(p->conn, sql);
+
+	if (good(r))
+		return r;
+	fail_result(p, r, err);
+	PQclear(r);
+	return NULL;
+}
+
 int
 pg_run(struct pg *p, const char *sql, struct err *err)
 {
 	PGresult *r;
-	int rc = 0;
 
 	if (PQpipelineStatus(p->conn) != PQ_PIPELINE_OFF) {
 		pg_ask_plain(p, sql);
 		return pg_trip(p, err);
 	}
-	r = PQexec(p->conn, sql);
-	if (!good(r))
-		rc = fail_result(p, r, err);
+	if ((r = pg_query(p, sql, err)) == NULL)
+		return -1;
 	PQclear(r);
-	return rc;
+	return 0;
 }
 
 /* --- results --------------------------------------------------------------------------- */

@@ -42,6 +42,7 @@ struct pg {				/* a connection */
 	PGresult	*results[PG_ASKED_MOST];
 	unsigned	 asked, came;
 	bool		 failed;	/* something could not even be queued */
+	bool		 stale;		/* the server takes no writes (any more): another one is to be found */
 	bool		 warned;	/* the server sent a warning since pg_quiet */
 	char		 warning[160];
 	char		 state[6];	/* SQLSTATE of the last error; "": none, the connection itself */
@@ -86,6 +87,8 @@ struct text pg_text(const PGresult *, unsigned row, unsigned column);	/* absent:
 /* Of the last error. */
 bool	 pg_is(const struct pg *, const char *sqlstate);
 
+/* Before pg_prepare: a query's result, in text; the caller's: PQclear. NULL: err. */
+PGresult *pg_query(struct pg *, const char *sql, struct err *);
 /* One statement of text, without parameters, in a trip of its own (schema, settings). */
 int	 pg_run(struct pg *, const char *sql, struct err *);
 

@@ -47,6 +47,17 @@ fence_check(struct store *s, mono_t asked, struct err *err)
 	return 0;
 }
 
+/* The caller of a verb is told of the store's trouble; the next round joins again. */
+int
+write_fenced(struct store *s, struct err *err)
+{
+	if (err != NULL && err->code == ERR_FENCED) {
+		s->fence_seen = INT64_MIN;
+		err->code = ERR_STORE;
+	}
+	return -1;
+}
+
 int
 write_begin(struct store *s, struct err *err)
 {

@@ -137,6 +137,9 @@ take_text(struct bind *b)		/* until the statement moves on; also octets */
 	return t;
 }
 
+/* --- store_sqlite_sql.c --- */
+
+int	sql_prepare(struct store *, struct err *);		/* all of them */
 int	sql_run(struct store *, struct bind *, struct err *);	/* to its end; 0, -1 */
 int	sql_row(struct store *, struct bind *, struct err *);	/* 1: a row, go on with sql_row or sql_end; 0: none (left); -1 */
 void	sql_end(struct bind *);
@@ -169,6 +172,12 @@ round_goes_on(struct store *s)
 	s->flushed = false;
 }
 
+/* --- store_sqlite_run.c --- */
+
+int	run_add(struct store *, const struct store_settlement *, struct err *);	/* it finishes */
+/* What the round still owes the tables. Before whoever looks at more than one row. */
+int	run_settled(struct store *, struct err *);
+
 /* --- store_sqlite_road.c --- */
 
 void	road_submit(struct store *, const struct store_submit *, struct store_done *);
@@ -186,8 +195,6 @@ void	road_notice_later(struct store *, uint64_t id, uint64_t order_key, uint16_t
 	    struct store_done *);
 int	road_news(struct store *, const struct store_parts *, unsigned most, store_news_fn *, void *arg,
 	    unsigned *seen, struct err *);
-/* What the round still owes the tables. Before whoever looks at more than one row. */
-int	road_settled(struct store *, struct err *);
 uint64_t *road_count(struct store *, enum store_state);	/* what a state counts as; FINISHED: NULL */
 int	road_notice_put(struct store *, const struct store_notice *, struct err *);
 int	road_purge(struct store *, wall_t before, unsigned most, unsigned *gone, struct err *);

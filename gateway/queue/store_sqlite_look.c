@@ -78,7 +78,7 @@ index_page(struct store *s, enum sql which, struct scan *scan, struct err *err)
 static int
 index_scan(struct store *s, struct scan scan, struct err *err)
 {
-	if (road_settled(s, err) == -1)
+	if (run_settled(s, err) == -1)
 		return -1;
 	if (s->turns && scan.at->a == 0 && index_page(s, SQL_LOAD_TURNS, &scan, err) == -1)
 		return -1;
@@ -236,7 +236,7 @@ flight_read(struct store *s, uint64_t id, struct store_flight *f, struct err *er
 	unsigned flags;
 	int found;
 
-	if (road_settled(s, err) == -1)
+	if (run_settled(s, err) == -1)
 		return STORE_FAILED;
 	bind_int(&b, (int64_t)id);
 	if ((found = sql_row(s, &b, err)) != 1)
@@ -341,7 +341,7 @@ int
 look_find(struct store *s, const struct store_place *p, struct store_view *v, struct err *err)
 {
 	round_goes_on(s);
-	if (road_settled(s, err) == -1)
+	if (run_settled(s, err) == -1)
 		return -1;
 	return view_read(s, p->id, v, err);
 }
@@ -407,7 +407,7 @@ look_find_msisdn(struct store *s, uint64_t order_key, struct text msisdn, unsign
 	int more = 1;
 
 	round_goes_on(s);
-	if (road_settled(s, err) == -1)
+	if (run_settled(s, err) == -1)
 		return -1;
 	ids = arena_get(&s->texts, BLOCK_IDS * sizeof *ids);
 	while (most > 0 && (more = msisdn_block(s, &block, err)) == 1) {

@@ -538,71 +538,9 @@ road_notice_put(struct store *s, const struct store_notice *n, struct err *err)
 }
 
 static int
-run_drop(struct store *s, enum sql which, struct err *err)
-{
-	struct bind b = sql(s, which);
-
-	bind_int(&b, (int64_t)s->run.first);
-	bind_int(&b, (int64_t)s->run.last);
-	return sql_run(s, &b, err);
-}
-
-/* Off the hot table into the results; the bodies go. */
-int
-road_settled(struct store *s, struct err *err)
-{
-	struct finish_run *run = &s->run;
-	struct bind b = sql(s, SQL_FINISH);
-
-	if (run->first == 0)
-		return 0;
-	bind_int(&b, (int64_t)run->first);
-	bind_int(&b, (int64_t)run->last);
-	bind_int(&b, run->as.outcome);
-	bind_int(&b, run->as.code);
-	bind_int(&b, run->as.at);
-	bind_text(&b, run->as.link);
-	bind_int(&b, run->as.attempt);
-	if (sql_run(s, &b, err) == -1 || run_drop(s, SQL_DROP_HOT, err) == -1 ||
-	    run_drop(s, SQL_DROP_BODY, err) == -1)
-		return -1;
-	run->first = 0;
-	return 0;
-}
-
-static bool
-run_takes(const struct finish_run *run, const struct store_settlement *st)
-{
-	return run->first != 0 && st->id == run->last + 1 && st->outcome == run->as.outcome &&
-	    st->code == run->as.code && st->at == run->as.at && st->attempt == run->as.attempt &&
-	    text_eq(st->link, run->as.link);
-}
-
-static int
-run_begin(struct store *s, const struct store_settlement *st, struct err *err)
-{
-	struct finish_run *run = &s->run;
-
-	if (road_settled(s, err) == -1)
-		return -1;
-	if (st->link.len > sizeof run->link)
-		return err_set(err, ERR_SYSTEM, "store: a link's name is too long");
-	run->first = run->last = st->id;
-	run->as = (struct store_settlement){ .outcome = st->outcome, .code = st->code, .at = st->at,
-	    .attempt = st->attempt };
-	if (st->link.at != NULL) {
-		memcpy(run->link, st->link.at, st->link.len);
-		run->as.link = (struct text){ run->link, st->link.len };
-	}
-	return 0;
-}
-
-static int
 hot_finish(struct store *s, const struct hot *h, const struct store_settlement *st, struct err *err)
 {
-	if (run_takes(&s->run, st))
-		s->run.last++;
-	else if (run_begin(s, st, err) == -1)
+	if (run_add(s, st, err) == -1)
 		return -1;
 	if ((h->flags & HOT_EVIDENCE) && evidence_drop(s, st->id, err) == -1)
 		return -1;
@@ -816,7 +754,7 @@ unsent_read(struct store *s, uint64_t epoch, uint64_t id, struct hot *h, struct 
 		return h->state == STATE_WAITING && !(h->flags & HOT_LEFT) ? STORE_OK : STORE_TOO_LATE;
 	if (found != STORE_ABSENT)
 		return found;
-	if (road_settled(s, err) == -1)
+	if (run_settled(s, err) == -1)
 		return STORE_FAILED;
 	bind_int(&b, (int64_t)id);
 	switch (sql_row(s, &b, err)) {
@@ -1023,7 +961,7 @@ road_purge(struct store *s, wall_t before, unsigned most, unsigned *gone, struct
 
 	*gone = 0;
 	round_goes_on(s);
-	if (road_settled(s, err) == -1)
+	if (run_settled(s, err) == -1)
 		return -1;
 	f = arena_get(&s->texts, most * sizeof *f);
 	bind_int(&b, before);

@@ -75,11 +75,11 @@ class Process:
 
     children = []
 
-    def __init__(self, arguments, name, environment=None, cwd=None, stdout=None):
+    def __init__(self, arguments, name, environment=None, cwd=None, stdin=subprocess.DEVNULL):
         self.name = name
         self.lines = []
         self.out = []
-        self.child = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        self.child = subprocess.Popen(arguments, stdin=stdin, stdout=subprocess.PIPE,
                                       stderr=subprocess.PIPE, cwd=cwd,
                                       env=dict(os.environ, **(environment or {})))
         self.children.append(self.child)
@@ -188,6 +188,8 @@ concatenation = true
 {user}
 
 {smsc}
+
+{store}
 """
 
 SMSC = """
@@ -213,14 +215,16 @@ def smsc_group(port, id="main", window=50, more=""):
 class Kantele(Process):
     """The daemon in a folder of its own. start() again after kill() goes on with its store."""
 
-    def __init__(self, smsc="", core="", smsbox="", user="", folder=None, config=None, binary=None):
+    def __init__(self, smsc="", core="", smsbox="", user="", store="", folder=None, config=None, binary=None,
+                 start=True):
         self.folder = pathlib.Path(folder or tempfile.mkdtemp(prefix="kantele-e2e-"))
         self.binary = binary or KANTELE
         self.admin, self.sendsms = free_ports(2)
         self.file = self.folder / "kantele.conf"
-        self.parts = dict(smsc=smsc, core=core, smsbox=smsbox, user=user)
+        self.parts = dict(smsc=smsc, core=core, smsbox=smsbox, user=user, store=store)
         self.write_config(config)
-        self.start()
+        if start:
+            self.start()
 
     def write_config(self, config=None, **parts):
         self.parts.update(parts)

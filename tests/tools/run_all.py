@@ -3,8 +3,8 @@
 
 A stage is a row: name, how to build, what to run. The last line is "N passed, N failed".
 
-One PostgreSQL of our own runs meanwhile; KANTELE_PG in the environment tells the tests how to reach it, and
-they make databases in it.
+One PostgreSQL of our own runs meanwhile; KANTELE_PG in the environment tells a unit test how to reach a
+database that it has for itself.
 """
 import concurrent.futures
 import os
@@ -22,9 +22,10 @@ ONLY = sys.argv[3] if len(sys.argv) > 3 else ""
 JOBS = os.cpu_count() or 2
 UNIT_SECONDS, E2E_SECONDS = 240, 900
 # What touches threads: the store worker and the worker itself.
-TSAN_TESTS = ["io_work_test", "queue_test"]
+TSAN_TESTS = ["io_work_test", "main_store_wait_test", "queue_test"]
 
 passed, failed, failures = 0, 0, []
+server = None           # the PostgreSQL
 
 
 def note(ok, name, output=""):
@@ -59,9 +60,16 @@ def unit_names():
     return sorted(p.stem for p in (TOP / "tests/unit").glob("*_test.c"))
 
 
+def database(name):
+    """A fresh one for a unit test that wants one: the environment's part."""
+    if server is None or "pg_fresh.h" not in (TOP / "tests/unit" / f"{name}.c").read_text():
+        return {}
+    return {"KANTELE_PG": server.conninfo(server.createdb())}
+
+
 def run_unit(folder, name):
     """One cmocka program: (tests passed, tests failed, output)."""
-    environment = dict(os.environ, KANTELE_SRC=str(TOP), KANTELE=str(TOP / folder / "kantele"),
+    environment = dict(os.environ, **database(name), KANTELE_SRC=str(TOP), KANTELE=str(TOP / folder / "kantele"),
                        ASAN_OPTIONS="detect_leaks=1:abort_on_error=0", TSAN_OPTIONS="halt_on_error=1",
                        UBSAN_OPTIONS="print_stacktrace=1")
     try:
@@ -145,15 +153,13 @@ def stage_e2e():
             e2e("build-asan")
 
 
-def database():
-    """The server for all stages; None: there is none, which is a failure."""
+def start_server():
+    """For all stages; that there is none is a failure."""
+    global server
     try:
         server = pgcluster.Cluster()
     except (pgcluster.PgError, OSError) as e:
         note(False, "PostgreSQL starts", str(e) + "\n")
-        return None
-    os.environ["KANTELE_PG"] = server.conninfo()
-    return server
 
 
 STAGES = {"unit": stage_unit, "asan": stage_asan, "tsan": stage_tsan, "e2e": stage_e2e}
@@ -164,7 +170,7 @@ def main():
         print(f"tests/run [{'|'.join(STAGES)}] [NAME]", file=sys.stderr)
         return 2
     started = time.monotonic()
-    server = database()
+    start_server()
     try:
         for name, stage in STAGES.items():
             if WANTED in (None, name):

@@ -308,8 +308,8 @@ static const struct {
 	{ "where the store will be is told", CORE SMSBOX USER SMSC, "kept in kantele.db", true },
 	{ "the store lies beside Kannel's", CORE "store-location = /var/x/kannel.store\n" SMSBOX USER
 	  SMSC, "kept in /var/x/kannel.store.kantele.db", true },
-	{ "an engine that is not there", CORE SMSBOX USER SMSC "\ngroup = store\nengine = postgresql\n"
-	  "conninfo = \"host=a\"\n", "not supported yet", false },
+	{ "a database", CORE SMSBOX USER SMSC "\ngroup = store\nengine = postgresql\n"
+	  "conninfo = \"host=a\"\n", NULL, true },
 	{ "a database that nobody can find", CORE SMSBOX USER SMSC "\ngroup = store\nengine = postgresql\n",
 	  "needs `conninfo'", false },
 	{ "nothing can be sent without a link", CORE SMSBOX USER STORE, "no group `smsc'", true },

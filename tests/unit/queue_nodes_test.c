@@ -635,6 +635,7 @@ test_handed_over(void **state)
 	ok(call_mark(f->d, f->a.s, OURS, id, KEY_A, &mark, &err), &err);
 	node_commit(&f->a);
 	assert_int_equal(sends(&f->a).n, 0);		/* not for itself */
+	assert_int_equal(news(&f->b).n, 0);		/* who does not ask for it leaves it there */
 	s = sends(&f->b);
 	assert_int_equal(s.n, 1);
 	assert_true(s.list[0].id == id && s.list[0].order_key == KEY_A);

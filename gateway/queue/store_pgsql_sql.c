@@ -258,7 +258,7 @@ const struct pg_stmt pg_statements[STATEMENTS + 1] = {
 	    " WHERE id > $1 AND get_bit($2, part) = 1 ORDER BY id LIMIT $3", "LBL" },
 	[ST_PURGE] = { "purge", "WITH d AS (" OLDEST_OF("result", "finished", "id") "),"
 	    " p AS (DELETE FROM push_id WHERE ctid = ANY(ARRAY(SELECT k.ctid FROM d CROSS JOIN LATERAL"
-	    " (SELECT ctid, id FROM push_id WHERE account = d.account AND push_id = d.push_id OFFSET 0) k"
+	    " (SELECT ctid, id FROM push_id WHERE account = coalesce(d.account, '') AND push_id = d.push_id OFFSET 0) k"
 	    " WHERE k.id = d.id))) SELECT count(*) FROM d", "LL" },
 	[ST_PURGE_EARLY] = { "purge_early",
 	    "WITH d AS (" OLDEST_OF("early", "at", "domain, fid") ") SELECT count(*) FROM d", "LL" },

@@ -31,9 +31,9 @@ enum mv {
 	"refused, msisdn, account, push_id, smsc, grp, link, body"
 
 static const char *const mv_texts[MV_COUNT] = {
-	[MV_TURNS] = "SELECT " ROW_COLUMNS " FROM q JOIN m ON m.id=q.id WHERE turn>0 AND turn>?1 ORDER BY turn "
+	[MV_TURNS] = "SELECT " ROW_COLUMNS " FROM q CROSS JOIN m ON m.id=q.id WHERE turn>0 AND turn>?1 ORDER BY turn "
 	    "LIMIT ?2",
-	[MV_IDS] = "SELECT " ROW_COLUMNS " FROM q JOIN m ON m.id=q.id WHERE q.id>?1 ORDER BY q.id LIMIT ?2",
+	[MV_IDS] = "SELECT " ROW_COLUMNS " FROM q CROSS JOIN m ON m.id=q.id WHERE q.id>?1 ORDER BY q.id LIMIT ?2",
 	[MV_INBOX] = "SELECT i.id, key, klass, due, expires, accepted, msisdn, account, push_id, smsc, grp, body, "
 	    "arrived FROM i JOIN m ON m.id=i.id WHERE (arrived, i.id) > (?1, ?2) ORDER BY arrived, i.id LIMIT ?3",
 	[MV_RESULTS] = "SELECT id, outcome, code, finished, key, attempt, accepted, expires, msisdn, account, "

@@ -214,6 +214,8 @@ set_mode(struct ask *a, enum dispatch_mode mode, const char *already, const char
 	} else if (a->admin->mode == mode) {
 		say(a, already);
 	} else {
+		if (clock_wall() > a->admin->obeyed)	/* what was set for all before it is over */
+			a->admin->obeyed = clock_wall();
 		mode_is(a->admin, mode, now);
 		say(a, now);
 	}

@@ -20,7 +20,8 @@ static const char usage[] =
     "Gives the admin door of the running gateway a command: status, suspend, isolate, resume,\n"
     "shutdown, log-level level=N, backup file=NAME; held lists messages of unknown outcome that\n"
     "wait for a person (outcome-unknown = hold), resend id=PUSH-ID and give-up id=PUSH-ID decide\n"
-    "about one. An unknown command is answered with the list of Kannel's.\n"
+    "about one. suspend, isolate and resume are for this node; with nodes=all for all that share a\n"
+    "PostgreSQL. An unknown command is answered with the list of Kannel's.\n"
     "\n"
     "  -c, --config FILE   the gateway's configuration: port and password are taken from it\n"
     "  -h, --help          this text\n"
@@ -54,7 +55,8 @@ refused(const struct buf *answer)
 {
 	static const char *const words[] = { "Denied", "Unknown command", "Command `", "New level",
 	    "The level", "Give ", "This store", "Backup failed", "No memory", "Avalanche", "This message",
-	    "There is no such", "The store" };
+	    "There is no such", "The store", "nodes=all is", "this store has", "another change",
+	    "PostgreSQL: " };
 	struct text t = { (const char *)answer->data, answer->len };
 
 	for (size_t i = 0; i < sizeof words / sizeof *words; i++)

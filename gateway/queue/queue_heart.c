@@ -8,7 +8,7 @@
  *
  *   well      all that waits goes into one transaction, at most BATCH_MOST operations
  *   trouble   since a transaction failed: what can be told no is told no, reads are served
- *             outside a transaction, the rest is kept; every second a transaction with what is
+ *             outside a transaction (until one fails too: then they wait), the rest is kept; every second a transaction with what is
  *             kept (or with nothing) finds out whether it is over
  *   doubt     trouble, and nobody knows whether the last batch is in: it is kept as it is, and
  *             every second the store is opened again and asked
@@ -227,7 +227,7 @@ trouble_end(struct queue *q)
 {
 	if (!q->trouble)
 		return;
-	q->trouble = q->doubt = false;
+	q->trouble = q->doubt = q->deaf = false;
 	timer_cancel(q->retry);
 	/* what was kept is older than what waits */
 	ops_join(&q->kept, &q->waiting);
@@ -320,7 +320,7 @@ trouble_sort(struct queue *q)
 			ops_add(&q->kept, op);
 		else if (op_fates[op->kind] != FATE_READS || q->doubt)
 			op_failed(q, op, &q->why);
-		else if (q->batch.ops.count < BATCH_MOST)
+		else if (q->batch.ops.count < BATCH_MOST && !q->deaf)
 			ops_add(&q->batch.ops, op);
 		else
 			ops_add(&later, op);
@@ -378,6 +378,7 @@ retry_due(void *arg)
 	struct queue *q = arg;
 
 	q->probe_now = true;
+	q->deaf = false;
 	queue_turn(q);
 }
 
@@ -453,6 +454,7 @@ batch_over(struct queue *q)
 	case BATCH_FAILED:
 		ops_empty(&b->ops);
 		q->doubt = false;
+		q->deaf |= !transaction;	/* reads wait for the next probe */
 		queue_trouble(q, &b->err);
 		batch_failed(q, &ops, &q->why);
 		break;
@@ -460,7 +462,7 @@ batch_over(struct queue *q)
 		b->doubtful = q->doubt = true;
 		queue_trouble(q, &b->err);
 	}
-	if (!q->closing && (q->waiting.head != NULL || q->probe_now ||
+	if (!q->closing && ((q->waiting.head != NULL && !(q->trouble && q->deaf)) || q->probe_now ||
 	    (!q->trouble && ids_wanted(q) > 0)))
 		loop_soon(q->loop, &q->turn);
 }

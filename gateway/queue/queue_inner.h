@@ -246,9 +246,11 @@ struct keep {			/* one look of the keeper */
 	bool		 told;		/* the status is with the store */
 	queue_done_fn	*mode_done;
 	void		*mode_arg;
-	struct store_members members;
+	struct store_members seen;	/* while it runs: the keeper's */
 	struct err	 err;
 	int		 rc;
+	struct store_members members;	/* the last picture, on the loop; what it shows lies in `texts` */
+	struct arena	 texts;
 };
 
 struct nodes {
@@ -328,6 +330,7 @@ struct queue {
 	struct nodes	 nodes;
 
 	bool		 trouble, doubt, probe_now;
+	bool		 deaf;		/* in trouble, and reading fails too */
 	struct err	 why;
 	struct timer	*retry, *purge;
 	bool		 purging;

@@ -260,7 +260,25 @@ keep_run(struct work *w)
 	if (k->mode != NULL)
 		k->rc = k->driver->keeper_mode(k->keeper, text_of(k->mode), &k->err);
 	if (k->mode == NULL || k->rc == 0)
-		k->rc = k->driver->keep(k->keeper, &k->self, &k->members, &k->err);
+		k->rc = k->driver->keep(k->keeper, &k->self, &k->seen, &k->err);
+}
+
+/* The loop has a picture of its own: the next look is made while this one is read. */
+static void
+picture_take(struct keep *k)
+{
+	struct store_peer *peers;
+
+	arena_reset(&k->texts);
+	peers = arena_get(&k->texts, k->seen.peer_count * sizeof *peers);
+	for (unsigned i = 0; i < k->seen.peer_count; i++) {
+		peers[i] = k->seen.peers[i];
+		peers[i].name = arena_text(&k->texts, peers[i].name);
+		peers[i].status = arena_text(&k->texts, peers[i].status);
+	}
+	k->members = k->seen;
+	k->members.peers = peers;
+	k->members.mode = arena_text(&k->texts, k->seen.mode);
 }
 
 /* Ours by our own lights, and not by the store's. */
@@ -320,6 +338,7 @@ keep_done(struct work *w)
 		log_warn("the lease is renewed again");
 	q->nodes.silent = false;
 	q->nodes.known = k->told = true;
+	picture_take(k);
 	if (k->members.alive)
 		q->nodes.until = k->members.until;
 	compare(q, &k->members);
@@ -421,6 +440,7 @@ nodes_close(struct queue *q)
 	timer_free(&n->poll);
 	if (n->keeper != NULL)
 		q->writer.driver->keeper_close(&n->keeper);
+	arena_free(&n->keep.texts);
 	free(n->keep.status);
 	free(n->status);
 	free(n->mode);

@@ -129,11 +129,11 @@ connect_again(struct store *s, struct err *err)
 	s->conf = &conf;
 	rc = node_join(s, err);
 	s->conf = was;
-	if (rc == -1) {
-		pg_close(&s->pg);
-		return -1;
-	}
-	return node_keep_epochs(s, epochs, err);
+	if (rc == 0 && node_keep_epochs(s, epochs, err) == 0)
+		return 0;
+	memcpy(s->epochs, epochs, sizeof epochs);	/* what the next try looks for */
+	pg_close(&s->pg);
+	return -1;
 }
 
 static int
@@ -184,7 +184,7 @@ pgsql_commit(struct store *s, struct err *err)
 
 	if (!s->open && write_begin(s, err) == -1) {	/* nothing to write: is all well? */
 		round_clear(s);
-		write_fenced(s, err);
+		write_fenced(err);
 		return COMMIT_NOT_DONE;
 	}
 	pg_quiet(&s->pg);

@@ -242,8 +242,8 @@ int	 node_bury(struct pg *, struct burial *, struct err *);
 #define PG_NOW		"(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 #define PG_DAY		"86400000"
 /* This transaction's COMMIT waits for the disk, and for what else the server is set to. */
-#define PG_SYNC		"SELECT set_config('synchronous_commit', CASE reset_val WHEN 'off' THEN 'on'" \
-			" ELSE reset_val END, true) FROM pg_settings WHERE name = 'synchronous_commit'"
+#define PG_SYNC		"SELECT set_config('synchronous_commit', CASE WHEN reset_val IN ('on', 'remote_apply')" \
+			" THEN reset_val ELSE 'on' END, true) FROM pg_settings WHERE name = 'synchronous_commit'"
 
 static inline bool
 owns(const struct store *s, uint64_t key)
@@ -322,7 +322,7 @@ bool	 unpack_segments(struct text data, struct row *);	/* in the row's arena, te
 
 /* store_pgsql_write.c */
 int	 write_begin(struct store *, struct err *);	/* a transaction, with the fence; -1: ERR_FENCED, too */
-int	 write_fenced(struct store *, struct err *);	/* -1; its ERR_FENCED becomes ERR_STORE */
+int	 write_fenced(struct err *);		/* -1; its ERR_FENCED becomes ERR_STORE */
 int	 write_all(struct store *, struct err *);	/* -1: err; ERR_FENCED: somebody declared us dead */
 /* A message that comes from another store, as one that was put. */
 void	 write_moved(struct store *, const struct row *);

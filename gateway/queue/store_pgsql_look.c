@@ -558,7 +558,7 @@ pg_look_purge(struct store *s, wall_t before, unsigned most, unsigned *gone, str
 	    purge_from(s, ST_PURGE_EARLY, before, most - results, &early, err) == -1 ||
 	    purge_from(s, ST_PURGE_ANSWERS, before < unheard ? before : unheard, most - results - early,
 	    &answers, err) == -1)
-		return write_fenced(s, err);
+		return write_fenced(err);
 	s->delta[COUNT_EARLY] -= early;
 	*gone = results + early + answers;
 	return 0;

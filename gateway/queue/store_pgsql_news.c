@@ -176,28 +176,30 @@ sends_cut(struct store *s)
 	s->send_count = s->sends_gone = 0;
 }
 
+/* Those of the set that are ours, as get_bit counts. */
 static void
-mask_of(const struct store *s, uint8_t mask[STORE_PARTITIONS / 8])
+mask_arg(struct store *s, const struct store_parts *parts, struct pg_args *a, unsigned number)
 {
-	memset(mask, 0, STORE_PARTITIONS / 8);
+	uint8_t mask[STORE_PARTITIONS / 8] = { 0 };
+
 	for (unsigned i = 0; i < STORE_PARTITIONS; i++)
-		if (s->epochs[i] != 0)
+		if (s->epochs[i] != 0 && parts_has(parts, i))
 			mask[i / 8] |= (uint8_t)(1u << i % 8);
+	pg_arg_text(a, number, (struct text){ (const char *)mask, sizeof mask });
 }
 
 static bool
 met_ask(struct store *s)
 {
-	uint8_t mask[STORE_PARTITIONS / 8];
+	static const struct store_parts all = { { UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX } };
 	struct pg_args *a;
 
 	if (!s->has_early || clock_mono() - s->early_looked < EARLY_LOOK_MS)
 		return false;
 	s->early_looked = clock_mono();
-	mask_of(s, mask);
 	a = args_of(s, ST_EARLY_MET);
 	pg_arg(a, 0, clock_wall() - EARLY_LATELY_MS);
-	pg_arg_text(a, 1, (struct text){ (const char *)mask, sizeof mask });
+	mask_arg(s, &all, a, 1);
 	return args_ask(s, ST_EARLY_MET);
 }
 
@@ -209,9 +211,7 @@ mail_read(struct store *s, const struct store_parts *parts, unsigned most, struc
 	bool met;
 
 	*m = (struct mail){ .count = 0 };
-	for (unsigned i = 0; i < STORE_PARTITIONS; i++)
-		if (parts_has(parts, i) && s->epochs[i] != 0)
-			pg_arg(a, 0, i);
+	mask_arg(s, parts, a, 0);
 	pg_arg(a, 1, most);
 	args_ask(s, ST_NEWS);
 	a = args_of(s, ST_SENDS);

@@ -867,7 +867,7 @@ ops_flush(struct store *s, struct err *err)
 	flush_end(s);
 	if (rc == 0)
 		return 0;
-	write_fenced(s, &why);
+	write_fenced(&why);
 	if (err != NULL)
 		*err = why;
 	return -1;

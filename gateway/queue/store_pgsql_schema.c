@@ -79,7 +79,7 @@ static const struct step {
 	" until bigint NOT NULL, tries int NOT NULL, part smallint NOT NULL, url bytea NOT NULL,"
 	" PRIMARY KEY(id, part)) WITH (fillfactor=80, " HOT ");"
 	"CREATE TABLE inbox(part smallint NOT NULL, at bigint NOT NULL, id bigint NOT NULL, n int NOT NULL,"
-	" kind smallint NOT NULL, key bigint NOT NULL, data bytea NOT NULL, PRIMARY KEY(part, at, id, n, kind))"
+	" kind smallint NOT NULL, key bigint NOT NULL, data bytea NOT NULL, PRIMARY KEY(at, id, n, part, kind))"
 	" WITH (" HOT ");"
 	"CREATE INDEX inbox_request ON inbox(part, id) WHERE kind = 3;"
 	"CREATE TABLE send(node int NOT NULL, id bigint NOT NULL, part smallint NOT NULL, attempt int NOT NULL,"

@@ -13,10 +13,11 @@
  */
 #include "queue/store_pgsql_inner.h"
 
-/* COMMIT means on disk, whatever the server is set to, and no timeout cuts it off. */
+/* COMMIT means on disk, and at the standby that has to confirm, whatever the server is set to; no timeout cuts it
+ * off. */
 const char pg_settings[] = "SET default_transaction_isolation='read committed'; SET statement_timeout=0;"
     " SELECT set_config('synchronous_commit', 'on', false)"
-    " WHERE current_setting('synchronous_commit') = 'off';"
+    " WHERE current_setting('synchronous_commit') NOT IN ('on', 'remote_apply');"
     " SET plan_cache_mode=force_generic_plan; SET enable_seqscan=off; SET enable_hashjoin=off;"
     " SET enable_mergejoin=off; SET enable_bitmapscan=off; SET jit=off";
 
@@ -115,9 +116,9 @@ const struct pg_stmt pg_statements[STATEMENTS + 1] = {
 
 	/* --- read: store_pgsql_ops.c, store_pgsql_news.c --- */
 
-	/* Of an empty inbox not one partition is looked at. */
-	[ST_NEWS] = { "news", "SELECT part, at, id, n, kind, key, data FROM inbox WHERE part = ANY($1)"
-	    " AND EXISTS(SELECT FROM inbox) ORDER BY at, id, n LIMIT $2", "2I" },
+	/* The oldest, of whomever they are: the inbox of all nodes is short, and one's own may be long. */
+	[ST_NEWS] = { "news", "SELECT part, at, id, n, kind, key, data FROM inbox WHERE get_bit($1, part) = 1"
+	    " ORDER BY at, id, n LIMIT $2", "BI" },
 	[ST_HAS_EARLY] = { "has_early", "SELECT EXISTS(SELECT FROM early)", "" },
 	[ST_EARLY_MET] = { "early_met", "SELECT e.fid, e.domain, e.state, e.at, e.said, f.id, f.attempt, f.seg"
 	    " FROM early e, LATERAL (SELECT * FROM foreign_id WHERE fid = e.fid AND domain = e.domain"
@@ -152,7 +153,6 @@ const struct pg_stmt pg_statements[STATEMENTS + 1] = {
 
 	/* --- write: store_pgsql_write.c --- */
 
-	/* Many rows have the same first column. */
 	[ST_INBOX_CUT] = { "inbox_cut", "DELETE FROM inbox WHERE ctid = ANY(ARRAY(SELECT k.ctid"
 	    " FROM unnest($1, $2, $3, $4, $5) u(part, at, id, n, kind) CROSS JOIN LATERAL"
 	    " (SELECT ctid FROM inbox WHERE part = u.part AND at = u.at AND id = u.id AND n = u.n"
@@ -237,7 +237,7 @@ const struct pg_stmt pg_statements[STATEMENTS + 1] = {
 	/* --- look-ups, scans, purge: store_pgsql_look.c --- */
 	[ST_OPEN] = { "open", "SELECT " ROW_SQL " FROM queue q" JOIN_STATE " WHERE q.id = $1", "L" },
 	[ST_RESULT] = { "result", "SELECT " RESULT_SQL " FROM result r WHERE r.id = $1", "L" },
-	/* Over the whole index where the partition is not known; but the inbox is short. */
+	/* Over the whole index; but the inbox is short. */
 	[ST_WAITS_IN] = { "waits_in", "SELECT id, key, data FROM inbox"
 	    " WHERE part BETWEEN $1 AND $2 AND id = $3 AND kind = 0", "SSL" },
 	[ST_MSISDN_OPEN] = { "msisdn_open",

@@ -41,20 +41,19 @@ begin_ask(struct store *s)
 static int
 fence_check(struct store *s, mono_t asked, struct err *err)
 {
+	s->fence_seen = INT64_MIN;		/* the next round looks, if not before */
 	if (pg_touched(&s->pg, s->number[ST_FENCE]) != 1)
 		return err_set(err, ERR_FENCED, "this node was declared dead: it was silent for too long");
 	s->fence_seen = asked;
 	return 0;
 }
 
-/* The caller of a verb is told of the store's trouble; the next round joins again. */
+/* Who calls a verb is told of the store's trouble. */
 int
-write_fenced(struct store *s, struct err *err)
+write_fenced(struct err *err)
 {
-	if (err != NULL && err->code == ERR_FENCED) {
-		s->fence_seen = INT64_MIN;
+	if (err != NULL && err->code == ERR_FENCED)
 		err->code = ERR_STORE;
-	}
 	return -1;
 }
 

@@ -1,7 +1,8 @@
 /*
  * dispatch_nodes_test.c - the way OUT over several nodes: real queues on one shared store, scripted links
  *
- * All nodes live on one loop; each has a queue (with its keeper's thread), a dispatch, and links of kind
+ * Each test runs over the shared memory store, and over PostgreSQL where there is a server. All nodes live on
+ * one loop; each has a queue (with its keeper's thread), a dispatch, and links of kind
  * "fake" whose `host` is the node's name. A node whose keeper is frozen cannot renew its lease; one that
  * vanishes is gone as after a crash, as far as one process can play that.
  */
@@ -18,7 +19,9 @@
 #include "dispatch/dispatch.h"
 #include "dispatch/notify.h"
 #include "io/log.h"
+#include "pg_fresh.h"
 #include "queue/queue.h"
+#include "queue/store_pgsql.h"
 
 #include "fake_smsc.h"
 
@@ -26,6 +29,7 @@ enum { NODES = 3, MESSAGES_MOST = 4096, CALLS_MOST = 8192, PATIENCE_MS = 15000, 
 
 /* --- a driver whose keepers can be frozen ------------------------------------------------- */
 
+static const struct store_driver *under;	/* what the test runs over */
 static atomic_bool frozen[NODES + 1];
 static struct { struct store_keeper *keeper; unsigned node; } keepers[64];
 static atomic_uint keeper_count;
@@ -34,7 +38,7 @@ static unsigned first_node;		/* the number of nodes[0] */
 static struct store_keeper *
 cold_open(const struct store_conf *conf, uint16_t node, struct err *err)
 {
-	struct store_keeper *k = store_shared.keeper_open(conf, node, err);
+	struct store_keeper *k = under->keeper_open(conf, node, err);
 	unsigned at = atomic_fetch_add(&keeper_count, 1);
 
 	keepers[at].keeper = k;
@@ -51,10 +55,10 @@ cold_keep(struct store_keeper *k, const struct store_self *self, struct store_me
 		if (keepers[i].keeper == k && keepers[i].node >= first_node &&
 		    keepers[i].node < first_node + NODES && atomic_load(&frozen[keepers[i].node - first_node]))
 			return err_set(err, ERR_STORE, "frozen");
-	return store_shared.keep(k, self, m, err);
+	return under->keep(k, self, m, err);
 }
 
-static struct store_driver cold;	/* store_shared, but for these two */
+static struct store_driver cold;	/* `under`, but for these two */
 
 /* --- the nodes ----------------------------------------------------------------------------- */
 
@@ -158,7 +162,7 @@ static void
 node_open(unsigned i, const char *links)
 {
 	static const char name[][2] = { "a", "b", "c" };
-	struct store_conf conf = { .path = store_name, .retention_s = 3600, .node_name = name[i],
+	struct store_conf conf = { .path = store_name, .conninfo = pg_conninfo(), .retention_s = 3600, .node_name = name[i],
 	    .lease_ms = LEASE_MS };
 	struct findings found = { 0 };
 	struct err err = { 0 };
@@ -260,8 +264,10 @@ setup(void **state)
 	static unsigned serial;
 	struct err err = { 0 };
 
-	(void)state;
-	cold = store_shared;
+	under = *state;
+	if (under == &store_pgsql)
+		pg_fresh();
+	cold = *under;
 	cold.keeper_open = cold_open;
 	cold.keep = cold_keep;
 	atomic_store(&keeper_count, 0);
@@ -851,23 +857,42 @@ a_mode_is_for_all(void **state)
 	UNTIL(strcmp(nodes[2].mode, "1 suspended") == 0);
 }
 
+#define T(fn)	{ #fn, fn }
+static const struct {
+	const char	*name;
+	void		(*run)(void **);
+} all[] = {
+	T(two_nodes_share_and_keep_the_order),
+	T(a_third_one_joins_and_leaves_under_load),
+	T(a_node_without_its_lease_sends_nothing),
+	T(messages_go_over_the_link_of_another_node),
+	T(what_a_far_link_answers_counts),
+	T(receipts_come_where_the_link_is),
+	T(a_sender_that_dies_leaves_doubt),
+	T(a_far_link_that_goes_down_gives_back),
+	T(any_node_cancels_and_replaces),
+	T(any_node_decides_what_is_held),
+	T(a_mode_is_for_all),
+};
+
+/* The last: where there is a server. */
+static const struct store_driver *const stores[] = { &store_shared, &store_pgsql };
+
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(two_nodes_share_and_keep_the_order, each, teardown),
-		cmocka_unit_test_setup_teardown(a_third_one_joins_and_leaves_under_load, each, teardown),
-		cmocka_unit_test_setup_teardown(a_node_without_its_lease_sends_nothing, each, teardown),
-		cmocka_unit_test_setup_teardown(messages_go_over_the_link_of_another_node, each, teardown),
-		cmocka_unit_test_setup_teardown(what_a_far_link_answers_counts, each, teardown),
-		cmocka_unit_test_setup_teardown(receipts_come_where_the_link_is, each, teardown),
-		cmocka_unit_test_setup_teardown(a_sender_that_dies_leaves_doubt, each, teardown),
-		cmocka_unit_test_setup_teardown(a_far_link_that_goes_down_gives_back, each, teardown),
-		cmocka_unit_test_setup_teardown(any_node_cancels_and_replaces, each, teardown),
-		cmocka_unit_test_setup_teardown(any_node_decides_what_is_held, each, teardown),
-		cmocka_unit_test_setup_teardown(a_mode_is_for_all, each, teardown),
-	};
+	enum { TESTS = sizeof all / sizeof *all, STORES = sizeof stores / sizeof *stores };
+	static char names[STORES * TESTS][100];
+	static struct CMUnitTest tests[STORES * TESTS];
+	size_t count = STORES - (pg_conninfo() == NULL);
 
+	for (size_t i = 0; i < count * TESTS; i++) {
+		const struct store_driver *d = stores[i / TESTS];
+
+		snprintf(names[i], sizeof names[i], "%s: %s", d->name, all[i % TESTS].name);
+		tests[i] = (struct CMUnitTest){ .name = names[i], .test_func = all[i % TESTS].run,
+		    .setup_func = each, .teardown_func = teardown, .initial_state = (void *)(uintptr_t)d };
+	}
 	log_set_level(LOG_LEVEL_ERROR);
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return _cmocka_run_group_tests("dispatch_nodes", tests, count * TESTS, NULL, NULL);
 }

@@ -34,7 +34,7 @@ pg_do(const char *sql)
 static inline void
 pg_fresh(void)
 {
-	pg_do("SET client_min_messages = warning; DROP SCHEMA IF EXISTS kantele CASCADE");
+	pg_do("SET client_min_messages = warning; SET lock_timeout = '20s'; DROP SCHEMA IF EXISTS kantele CASCADE");
 }
 
 #endif

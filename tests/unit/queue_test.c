@@ -28,14 +28,14 @@
 /* --- a store that fails on command --- */
 
 enum fault { FAULT_NONE, FAULT_PUT_FULL, FAULT_BEGIN, FAULT_COMMIT_NOT_DONE, FAULT_UNKNOWN_DONE,
-    FAULT_UNKNOWN_NOT_DONE };
+    FAULT_UNKNOWN_NOT_DONE, FAULT_AWAY };
 
 static struct {
 	const struct store_driver *inner;
 	struct store	*stash;		/* the memory store, while it is closed for doubt */
 	atomic_int	 fault;
 	atomic_int	 open_fails;	/* how often from now on */
-	atomic_int	 commits;
+	atomic_int	 begins, commits, flushes;
 	bool		 keep;		/* a close is not the end */
 } faulty;
 
@@ -72,9 +72,19 @@ faulty_close(struct store **s, bool for_good)
 static int
 faulty_begin(struct store *s, uint64_t batch, struct err *err)
 {
-	if (faulty.fault == FAULT_BEGIN)
+	faulty.begins++;
+	if (faulty.fault == FAULT_BEGIN || faulty.fault == FAULT_AWAY)
 		return disk_full(err);
 	return faulty.inner->begin(s, batch, err);
+}
+
+static int
+faulty_flush(struct store *s, struct err *err)
+{
+	faulty.flushes++;
+	if (faulty.fault == FAULT_AWAY)
+		return disk_full(err);
+	return faulty.inner->flush(s, err);
 }
 
 static enum store_commit
@@ -87,6 +97,7 @@ faulty_commit(struct store *s, struct err *err)
 	case FAULT_NONE:
 	case FAULT_PUT_FULL:
 	case FAULT_BEGIN:
+	case FAULT_AWAY:
 		return faulty.inner->commit(s, err);
 	case FAULT_COMMIT_NOT_DONE:
 		faulty.inner->rollback(s);
@@ -345,6 +356,7 @@ setup(void **state)
 	f->driver.open = faulty_open;
 	f->driver.close = faulty_close;
 	f->driver.begin = faulty_begin;
+	f->driver.flush = faulty_flush;
 	f->driver.commit = faulty_commit;
 	f->driver.submit = faulty_submit;
 	snprintf(f->dir, sizeof f->dir, "/tmp/kantele-queue-XXXXXX");
@@ -1237,6 +1249,37 @@ test_close_in_trouble(void **state)
 	assert_int_equal(f->views[0].state, STATE_SENDING);
 }
 
+/* A store that can neither write nor read: what wants to read waits for it, and asks no more often than the
+ * queue looks whether it is back. */
+static void
+test_store_away(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t id = submit_and_wait(f, "+1", NULL);
+	int before;
+
+	faulty.fault = FAULT_AWAY;
+	submit(f, "+2", NULL);
+	wait_for(f, 1);
+	assert_true(queue_in_trouble(f->queue, NULL));
+	before = faulty.flushes;
+	queue_flight(f->queue, id, key_of("+1"), on_flight, f);
+	for (unsigned probes = 0; probes < 2; probes++) {	/* each is a second */
+		int begins = faulty.begins;
+
+		while (faulty.begins == begins) {
+			timer_set(f->deadline, 50);
+			loop_run(f->loop);
+			f->late = false;
+		}
+	}
+	assert_in_range(faulty.flushes - before, 1, 8);
+	faulty.fault = FAULT_NONE;
+	wait_for(f, 1);
+	assert_false(f->failed);
+	assert_false(queue_in_trouble(f->queue, NULL));
+}
+
 static void
 test_load_survives_trouble(void **state)
 {
@@ -1340,7 +1383,7 @@ static const struct {
 	T(test_receipts_and_notices), T(test_ids_do_not_run_out), T(test_close_writes_what_waits),
 	T(test_load), T(test_overdue_goes_round), T(test_purge), T(test_backup), T(test_disk_full),
 	T(test_commit_not_done), T(test_commit_unknown_but_done), T(test_commit_unknown_and_not_done),
-	T(test_in_doubt_until_the_store_is_back), T(test_close_in_trouble), T(test_load_survives_trouble),
+	T(test_in_doubt_until_the_store_is_back), T(test_close_in_trouble), T(test_load_survives_trouble), T(test_store_away),
 	T(test_no_room),
 };
 

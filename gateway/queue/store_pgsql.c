@@ -22,8 +22,8 @@ enum { PACKED_MOST = 64 << 20 };
 
 /* --- open, close ---------------------------------------------------------------------- */
 
-static int
-connect(struct store *s, struct err *err)
+int
+pgsql_connect(struct store *s, struct err *err)
 {
 	if (pg_open(&s->pg, s->conf->conninfo, "kantele", err) == -1)
 		return -1;
@@ -34,8 +34,8 @@ connect(struct store *s, struct err *err)
 	return -1;
 }
 
-static void
-free_store(struct store *s)
+void
+pgsql_free(struct store *s)
 {
 	pg_look_end(s);
 	if (s->pg.conn != NULL)
@@ -53,22 +53,32 @@ free_store(struct store *s)
 	free(s);
 }
 
-static struct store *
-pgsql_open(const struct store_conf *conf, struct err *err)
+struct store *
+pgsql_new(const struct store_conf *conf)
 {
 	struct store *s = calloc(1, sizeof *s);
 
-	if (s == NULL) {
-		err_set(err, ERR_SYSTEM, "store: no memory");
+	if (s == NULL)
 		return NULL;
-	}
 	s->given = *conf;
 	s->conf = &s->given;
 	s->packed = buf_heap(PACKED_MOST);
 	s->changed_end = &s->changed;
 	s->has_early = true;	/* until the news tell otherwise */
-	if (connect(s, err) == -1 || node_join(s, err) == -1) {
-		free_store(s);
+	return s;
+}
+
+static struct store *
+pgsql_open(const struct store_conf *conf, struct err *err)
+{
+	struct store *s = pgsql_new(conf);
+
+	if (s == NULL) {
+		err_set(err, ERR_SYSTEM, "store: no memory");
+		return NULL;
+	}
+	if (pgsql_connect(s, err) == -1 || node_join(s, err) == -1) {
+		pgsql_free(s);
 		return NULL;
 	}
 	return s;
@@ -95,7 +105,7 @@ pgsql_close(struct store **sp, bool for_good)
 	round_clear(s);
 	if (for_good)
 		node_leave(s);
-	free_store(s);
+	pgsql_free(s);
 }
 
 /* --- rounds ------------------------------------------------------------------------------ */
@@ -112,7 +122,7 @@ connect_again(struct store *s, struct err *err)
 
 	pg_look_end(s);
 	pg_close(&s->pg);
-	if (connect(s, err) == -1)
+	if (pgsql_connect(s, err) == -1)
 		return -1;
 	memcpy(epochs, s->epochs, sizeof epochs);
 	conf.again = s->node + 1u;

@@ -14,6 +14,7 @@ int	cmd_encode(int argc, char **argv);
 int	cmd_decode(int argc, char **argv);
 int	cmd_simulate(int argc, char **argv);
 int	cmd_backup(int argc, char **argv);
+int	cmd_move(int argc, char **argv);
 int	cmd_status(int argc, char **argv);
 int	cmd_admin(int argc, char **argv);
 

@@ -28,6 +28,7 @@ static const struct subcommand {
 	{ "admin",	"-c FILE CMD",	"a command for a gateway that runs", cmd_admin },
 	{ "backup",	"TARGET",	"a copy of the store, of a gateway that runs or rests",
 	  cmd_backup },
+	{ "move-store",	"--from --to",	"all of a store, into one of another engine", cmd_move },
 };
 enum { SUBCOMMANDS = sizeof subcommands / sizeof *subcommands };
 
@@ -37,7 +38,7 @@ usage(FILE *to)
 	fputs("usage: kantele SUBCOMMAND [options]\n\n"
 	    "A push proxy gateway: signed provisioning over SMPP, in Kannel's interface.\n\n", to);
 	for (size_t i = 0; i < SUBCOMMANDS; i++)
-		fprintf(to, "  %-9s %-12s  %s\n", subcommands[i].name, subcommands[i].synopsis,
+		fprintf(to, "  %-10s %-12s  %s\n", subcommands[i].name, subcommands[i].synopsis,
 		    subcommands[i].text);
 	fputs("\n`kantele SUBCOMMAND --help' tells the options; `kantele --version' the release.\n", to);
 }

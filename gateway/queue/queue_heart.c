@@ -215,7 +215,8 @@ queue_trouble(struct queue *q, const struct err *err)
 
 	q->trouble = true;
 	q->why = *err;
-	timer_set(q->retry, RETRY_MS);
+	if (!timer_armed(q->retry))	/* what fails meanwhile does not put it off */
+		timer_set(q->retry, RETRY_MS);
 	if (before)
 		return;
 	log_error("%s; submissions are refused until it is over", q->why.text);
@@ -227,7 +228,7 @@ trouble_end(struct queue *q)
 {
 	if (!q->trouble)
 		return;
-	q->trouble = q->doubt = q->deaf = false;
+	q->trouble = q->doubt = false;
 	timer_cancel(q->retry);
 	/* what was kept is older than what waits */
 	ops_join(&q->kept, &q->waiting);
@@ -320,7 +321,7 @@ trouble_sort(struct queue *q)
 			ops_add(&q->kept, op);
 		else if (op_fates[op->kind] != FATE_READS || q->doubt)
 			op_failed(q, op, &q->why);
-		else if (q->batch.ops.count < BATCH_MOST && !q->deaf)
+		else if (q->batch.ops.count < BATCH_MOST)
 			ops_add(&q->batch.ops, op);
 		else
 			ops_add(&later, op);
@@ -378,7 +379,6 @@ retry_due(void *arg)
 	struct queue *q = arg;
 
 	q->probe_now = true;
-	q->deaf = false;
 	queue_turn(q);
 }
 
@@ -393,9 +393,10 @@ batch_tell(struct queue *q, struct op_list *ops)
 	}
 }
 
-/* Nothing of it is in. What stays goes back to the head of its list, in order. */
+/* Nothing of it is in. What stays goes back to the head of its list, in order. Reads may go well without a
+ * transaction; when they did not, they wait until all is well. */
 static void
-batch_failed(struct queue *q, struct op_list *ops, const struct err *err)
+batch_failed(struct queue *q, struct op_list *ops, bool transaction, const struct err *err)
 {
 	struct op_list stays, reads;
 	struct op *op;
@@ -416,6 +417,10 @@ batch_failed(struct queue *q, struct op_list *ops, const struct err *err)
 	q->kept = stays;
 	if (q->kept.head == NULL)
 		ops_empty(&q->kept);
+	if (!transaction) {
+		ops_join(&q->kept, &reads);
+		return;
+	}
 	ops_join(&reads, &q->waiting);
 	q->waiting = reads;
 	if (q->waiting.head == NULL)
@@ -454,15 +459,14 @@ batch_over(struct queue *q)
 	case BATCH_FAILED:
 		ops_empty(&b->ops);
 		q->doubt = false;
-		q->deaf |= !transaction;	/* reads wait for the next probe */
 		queue_trouble(q, &b->err);
-		batch_failed(q, &ops, &q->why);
+		batch_failed(q, &ops, transaction, &q->why);
 		break;
 	case BATCH_IN_DOUBT:
 		b->doubtful = q->doubt = true;
 		queue_trouble(q, &b->err);
 	}
-	if (!q->closing && ((q->waiting.head != NULL && !(q->trouble && q->deaf)) || q->probe_now ||
+	if (!q->closing && (q->waiting.head != NULL || q->probe_now ||
 	    (!q->trouble && ids_wanted(q) > 0)))
 		loop_soon(q->loop, &q->turn);
 }

@@ -330,7 +330,6 @@ struct queue {
 	struct nodes	 nodes;
 
 	bool		 trouble, doubt, probe_now;
-	bool		 deaf;		/* in trouble, and reading fails too */
 	struct err	 why;
 	struct timer	*retry, *purge;
 	bool		 purging;

@@ -22,8 +22,8 @@ enum { PACKED_MOST = 64 << 20 };
 
 /* --- open, close ---------------------------------------------------------------------- */
 
-static int
-connect(struct store *s, struct err *err)
+int
+pgsql_connect(struct store *s, struct err *err)
 {
 	if (pg_open(&s->pg, s->conf->conninfo, "kantele", err) == -1)
 		return -1;
@@ -34,8 +34,8 @@ connect(struct store *s, struct err *err)
 	return -1;
 }
 
-static void
-free_store(struct store *s)
+void
+pgsql_free(struct store *s)
 {
 	pg_look_end(s);
 	if (s->pg.conn != NULL)
@@ -53,22 +53,32 @@ free_store(struct store *s)
 	free(s);
 }
 
-static struct store *
-pgsql_open(const struct store_conf *conf, struct err *err)
+struct store *
+pgsql_new(const struct store_conf *conf)
 {
 	struct store *s = calloc(1, sizeof *s);
 
-	if (s == NULL) {
-		err_set(err, ERR_SYSTEM, "store: no memory");
+	if (s == NULL)
 		return NULL;
-	}
 	s->given = *conf;
 	s->conf = &s->given;
 	s->packed = buf_heap(PACKED_MOST);
 	s->changed_end = &s->changed;
 	s->has_early = true;	/* until the news tell otherwise */
-	if (connect(s, err) == -1 || node_join(s, err) == -1) {
-		free_store(s);
+	return s;
+}
+
+static struct store *
+pgsql_open(const struct store_conf *conf, struct err *err)
+{
+	struct store *s = pgsql_new(conf);
+
+	if (s == NULL) {
+		err_set(err, ERR_SYSTEM, "store: no memory");
+		return NULL;
+	}
+	if (pgsql_connect(s, err) == -1 || node_join(s, err) == -1) {
+		pgsql_free(s);
 		return NULL;
 	}
 	return s;
@@ -95,7 +105,7 @@ pgsql_close(struct store **sp, bool for_good)
 	round_clear(s);
 	if (for_good)
 		node_leave(s);
-	free_store(s);
+	pgsql_free(s);
 }
 
 /* --- rounds ------------------------------------------------------------------------------ */
@@ -112,7 +122,7 @@ connect_again(struct store *s, struct err *err)
 
 	pg_look_end(s);
 	pg_close(&s->pg);
-	if (connect(s, err) == -1)
+	if (pgsql_connect(s, err) == -1)
 		return -1;
 	memcpy(epochs, s->epochs, sizeof epochs);
 	conf.again = s->node + 1u;
@@ -124,6 +134,14 @@ connect_again(struct store *s, struct err *err)
 	memcpy(s->epochs, epochs, sizeof epochs);	/* what the next try looks for */
 	pg_close(&s->pg);
 	return -1;
+}
+
+/* What comes outside of a round may be the first to find the connection broken, and the round after it would
+ * not be reached. */
+static int
+connected(struct store *s, struct err *err)
+{
+	return PQstatus(s->pg.conn) != CONNECTION_OK || s->pg.stale ? connect_again(s, err) : 0;
 }
 
 static int
@@ -215,6 +233,24 @@ static uint64_t
 pgsql_epoch(const struct store *s, unsigned part)
 {
 	return s->epochs[part];
+}
+
+static int
+pgsql_reserve(struct store *s, uint32_t count, uint64_t *first, struct err *err)
+{
+	return connected(s, err) == -1 ? -1 : node_reserve(s, count, first, err);
+}
+
+static int
+pgsql_claim(struct store *s, const struct store_parts *wanted, struct store_parts *got, struct err *err)
+{
+	return connected(s, err) == -1 ? -1 : node_claim(s, wanted, got, err);
+}
+
+static int
+pgsql_release(struct store *s, const struct store_parts *parts, struct err *err)
+{
+	return connected(s, err) == -1 ? -1 : node_release(s, parts, err);
 }
 
 /* --- operations: recorded ------------------------------------------------------------------- */
@@ -336,8 +372,8 @@ pgsql_answered(struct store *s, uint64_t number, uint64_t key, enum store_result
 const struct store_driver store_pgsql = {
 	.name = "postgresql", .open = pgsql_open, .close = pgsql_close, .backup = pgsql_backup,
 	.begin = pgsql_begin, .flush = ops_flush, .commit = pgsql_commit, .rollback = pgsql_rollback,
-	.last_batch = node_last_batch, .node = pgsql_node, .tag = pgsql_tag, .reserve = node_reserve,
-	.claim = node_claim, .release = node_release, .epoch = pgsql_epoch,
+	.last_batch = node_last_batch, .node = pgsql_node, .tag = pgsql_tag, .reserve = pgsql_reserve,
+	.claim = pgsql_claim, .release = pgsql_release, .epoch = pgsql_epoch,
 	.submit = pgsql_submit, .mark = pgsql_mark, .settle = pgsql_settle, .receipt = pgsql_receipt,
 	.evidence = pgsql_evidence, .cancel = pgsql_cancel, .replace = pgsql_replace,
 	.notice_done = pgsql_notice_done, .notice_later = pgsql_notice_later,

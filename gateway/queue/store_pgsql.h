@@ -20,6 +20,9 @@ struct pgsql_conninfo {			/* what a conninfo says */
 /* Without connecting. -1: libpq cannot read it; the text of the error holds no password. */
 int	 store_pgsql_conninfo(const char *conninfo, struct pgsql_conninfo *, struct err *);
 
+/* "postgresql:host=... dbname=...", where it leads, without what is secret and what is not about that. */
+void	 store_pgsql_place(const char *conninfo, char *out, size_t size);
+
 /* Is the database there? Connects and leaves at once; may wait for the network. ERR_STORE: it may come yet,
  * ERR_CONFIG: somebody has to mend something first. */
 int	 store_pgsql_reach(const struct store_conf *, struct err *);

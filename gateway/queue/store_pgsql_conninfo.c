@@ -12,6 +12,8 @@
 
 #include "queue/store_pgsql_wire.h"
 
+#define PLACE	"postgresql:"
+
 /* libpq quotes the piece that it stumbles over: behind a blank in a password that is its rest. */
 static bool
 may_hold_password(const char *conninfo)
@@ -73,6 +75,38 @@ store_pgsql_conninfo(const char *conninfo, struct pgsql_conninfo *out, struct er
 	PQconninfoFree(options);
 	PQfreemem(why);
 	return rc;
+}
+
+/* Quoted as libpq wants it, where that is needed. */
+static void
+print_option(struct buf *out, const char *name, const char *value)
+{
+	bool plain = value[strcspn(value, " '\\")] == '\0';
+
+	buf_printf(out, "%s%s=%s", out->len > sizeof PLACE - 1 ? " " : "", name, plain ? "" : "'");
+	for (; *value != '\0'; value++) {
+		if (*value == '\'' || *value == '\\')
+			buf_u8(out, '\\');
+		buf_u8(out, (uint8_t)*value);
+	}
+	if (!plain)
+		buf_u8(out, '\'');
+}
+
+void
+store_pgsql_place(const char *conninfo, char *out, size_t size)
+{
+	static const char *const names[] = { "service", "host", "hostaddr", "port", "dbname", "user" };
+	PQconninfoOption *options = PQconninfoParse(conninfo, NULL);
+	struct buf b = buf_on(out, size - 1);
+
+	buf_str(&b, PLACE);
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		for (const PQconninfoOption *o = options; o != NULL && o->keyword != NULL; o++)
+			if (o->val != NULL && strcmp(o->keyword, names[i]) == 0)
+				print_option(&b, names[i], o->val);
+	out[b.len] = '\0';
+	PQconninfoFree(options);
 }
 
 int

@@ -9,6 +9,7 @@
  *   store_pgsql_pack.c    what lies in one column: inbox, evidence
  *   store_pgsql_write.c   what a round changed becomes statements
  *   store_pgsql_look.c    look-ups, scans, purge
+ *   store_pgsql_move.c    a move into it, or out of it
  *   store_pgsql_node.c    our number, fence, partitions, ids
  *   store_pgsql_keeper.c  the lease, on a connection of its own; the tables' health
  *   store_pgsql_schema.c  tables and their versions
@@ -43,7 +44,7 @@ enum pg_which {
 	/* write, in this order */
 	ST_INBOX_CUT, ST_SEND_CUT, ST_PUSH_CUT, ST_PUSH_PUT, ST_BODY_PUT, ST_QUEUE_PUT, ST_INBOX_PUT,
 	ST_BODY_SET, ST_EXPIRES_SET, ST_STATE_PUT, ST_SEND_PUT, ST_FOREIGN_CUT, ST_FOREIGN_PUT, ST_EARLY_CUT,
-	ST_EARLY_PUT, ST_NOTICE_PUT, ST_NOTICE_SET, ST_NOTICE_CUT, ST_FINISH, ST_STATE_CUT, ST_BODY_CUT,
+	ST_EARLY_PUT, ST_NOTICE_PUT, ST_NOTICE_SET, ST_NOTICE_CUT, ST_FINISH, ST_RESULT_PUT, ST_STATE_CUT, ST_BODY_CUT,
 	ST_REQUEST_CUT, ST_ANSWER_CUT,
 	/* look */
 	ST_OPEN, ST_RESULT, ST_WAITS_IN, ST_MSISDN_OPEN, ST_MSISDN_RESULT, ST_MSISDN_WAITS_IN, ST_PUSH_ID,
@@ -193,7 +194,21 @@ struct store {
 	bool		 loading;
 };
 
+/* A message, as row_of_result takes it. */
+#define ROW_SQL "q.id, q.part, q.key, q.pos, q.accepted, q.expires, q.klass, q.msisdn, q.account," \
+	" q.push_id, q.smsc, q.grp, q.due, q.state, q.attempt, q.ref, q.marked, q.link, t.id IS NOT NULL, t.state," \
+	" t.flags, t.attempt, t.segs, t.tries, t.ref, t.due, t.marked, t.refused, t.link, t.evidence"
+
+/* The state of q, if there is one. */
+#define JOIN_STATE \
+	" LEFT JOIN LATERAL (SELECT * FROM state WHERE id = q.id AND part = q.part OFFSET 0) t ON true"
+
 /* --- between the files ----------------------------------------------------------------- */
+
+/* store_pgsql.c */
+int	 pgsql_connect(struct store *, struct err *);	/* s->conf; schema, statements */
+void	 pgsql_free(struct store *);
+struct store *pgsql_new(const struct store_conf *);	/* NULL: no memory */
 
 /* store_pgsql_schema.c */
 int	 schema_open(struct pg *, uint32_t *tag, struct err *);
@@ -309,6 +324,8 @@ bool	 unpack_segments(struct text data, struct row *);	/* in the row's arena, te
 int	 write_begin(struct store *, struct err *);	/* a transaction, with the fence; -1: ERR_FENCED, too */
 int	 write_fenced(struct err *);		/* -1; its ERR_FENCED becomes ERR_STORE */
 int	 write_all(struct store *, struct err *);	/* -1: err; ERR_FENCED: somebody declared us dead */
+/* A message that comes from another store, as one that was put. */
+void	 write_moved(struct store *, const struct row *);
 /* The transaction was not: back to what is in the tables. */
 void	 write_undo(struct store *);
 
@@ -336,6 +353,10 @@ struct store_keeper *keeper_open(const struct store_conf *, uint16_t node, struc
 void	 keeper_close(struct store_keeper **);
 int	 keeper_keep(struct store_keeper *, const struct store_self *, struct store_members *, struct err *);
 int	 keeper_mode(struct store_keeper *, struct text mode, struct err *);
+
+/* store_pgsql_move.c: in the transaction in which a node joins. -1: it was moved away, or not all of it has
+ * come yet; err says what to do. */
+int	 move_check_pgsql(struct store *, struct err *);
 
 /* Its arguments, emptied: for pg_ask. */
 static inline struct pg_args *

@@ -321,6 +321,7 @@ join_new(struct store *s, struct text machine, struct err *err)
 	mono_t since = clock_mono();
 	struct pg_args *a = args_begin(s, ST_NUMBER);
 	unsigned at, life;
+	uint64_t number;
 	uint16_t node;
 
 	pg_arg_text(a, 0, s->conf->node_name != NULL ? text_of(s->conf->node_name) : TEXT(""));
@@ -339,9 +340,14 @@ join_new(struct store *s, struct text machine, struct err *err)
 	life = ask_rejoin(s, node);
 	ask_disown(&s->pg, node);
 	ask_text(&s->pg, "DELETE FROM send WHERE node = %u", node);
+	if (pg_trip(&s->pg, err) == -1)
+		return fails(&s->pg);
+	number = (uint64_t)pg_number(pg_result(&s->pg, life), 0, 0);
+	if (move_check_pgsql(s, err) == -1)
+		return fails(&s->pg);
 	if (commit(&s->pg, err) == -1)
 		return -1;
-	joined(s, node, (uint64_t)pg_number(pg_result(&s->pg, life), 0, 0), since);
+	joined(s, node, number, since);
 	return 0;
 }
 
@@ -370,6 +376,8 @@ join_again(struct store *s, uint16_t node, struct text machine, bool disown, str
 		    "by now: restart this one", node);
 	}
 	life = (uint64_t)pg_number(pg_result(&s->pg, at), 0, 0);
+	if (move_check_pgsql(s, err) == -1)
+		return fails(&s->pg);
 	if (commit(&s->pg, err) == -1)
 		return -1;
 	joined(s, node, life, since);

@@ -18,6 +18,7 @@
  *   inbox       what is for a partition's owner; send: what is for the node that has the link
  *   answer      of an owner, to another node's request
  *   node, part  who is there, who owns what; fence: touched first in each transaction that writes
+ *   moved       what a move made of this store
  *
  * Knows:     DDL. Does not: know what the rows mean.
  * Owns:      nothing.
@@ -85,6 +86,12 @@ static const struct step {
 	" PRIMARY KEY(node, id, part, attempt)) WITH (" HOT ");"
 	"CREATE TABLE answer(number bigint NOT NULL, part smallint NOT NULL, result smallint NOT NULL, at bigint NOT NULL,"
 	" PRIMARY KEY(number, part)) WITH (" HOT ");"
+	},
+	/* Programs of version 1 do not know of moves: a move shuts them out (store_pgsql_move.c). */
+	{ 1,
+	"CREATE TABLE moved(one boolean PRIMARY KEY CHECK (one), state smallint NOT NULL, number bigint NOT NULL,"
+	" peer bytea NOT NULL, at bytea);"
+	"INSERT INTO moved VALUES (true, 0, 0, '', NULL);"
 	},
 };
 enum { VERSION = sizeof steps / sizeof *steps, CREATE_TRIES = 20 };

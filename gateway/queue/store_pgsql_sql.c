@@ -21,18 +21,9 @@ const char pg_settings[] = "SET default_transaction_isolation='read committed'; 
     " SET plan_cache_mode=force_generic_plan; SET enable_seqscan=off; SET enable_hashjoin=off;"
     " SET enable_mergejoin=off; SET enable_bitmapscan=off; SET jit=off";
 
-/* A message, as row_of_result takes it. */
-#define ROW_SQL "q.id, q.part, q.key, q.pos, q.accepted, q.expires, q.klass, q.msisdn, q.account," \
-	" q.push_id, q.smsc, q.grp, q.due, q.state, q.attempt, q.ref, q.marked, q.link, t.id IS NOT NULL, t.state," \
-	" t.flags, t.attempt, t.segs, t.tries, t.ref, t.due, t.marked, t.refused, t.link, t.evidence"
-
 /* A finished message, as result_view takes it. */
 #define RESULT_SQL "r.id, r.key, r.accepted, r.expires, r.finished, r.code, r.attempt, r.outcome, r.msisdn," \
 	" r.account, r.push_id, r.link"
-
-/* The state of q, if there is one. */
-#define JOIN_STATE \
-	" LEFT JOIN LATERAL (SELECT * FROM state WHERE id = q.id AND part = q.part OFFSET 0) t ON true"
 
 #define JOIN_BODY \
 	" LEFT JOIN LATERAL (SELECT body FROM body WHERE id = q.id AND part = q.part OFFSET 0) b ON true"
@@ -225,6 +216,10 @@ const struct pg_stmt pg_statements[STATEMENTS + 1] = {
 	    " q.expires, q.msisdn, q.account, q.push_id, u.outcome, u.code, u.finished, u.attempt, u.link)"
 	    " INSERT INTO result(id, part, key, accepted, expires, msisdn, account, push_id, outcome, code, finished,"
 	    " attempt, link) SELECT * FROM d", "822884b" },
+	[ST_RESULT_PUT] = { "result_put", "INSERT INTO result(id, part, key, accepted, expires, msisdn, account, push_id,"
+	    " outcome, code, finished, attempt, link) SELECT unnest($1), unnest($2), unnest($3), unnest($4),"
+	    " unnest($5), unnest($6), unnest($7), unnest($8), unnest($9), unnest($10), unnest($11), unnest($12),"
+	    " unnest($13)", "82888bbb2884b" },
 	[ST_STATE_CUT] = { "state_cut", "DELETE FROM state s USING unnest($1, $2) u(id, part)"
 	    " WHERE s.id BETWEEN u.id AND u.id AND s.part = u.part", "82" },
 	[ST_BODY_CUT] = { "body_cut", "DELETE FROM body b USING unnest($1, $2) u(id, part)"
@@ -263,7 +258,7 @@ const struct pg_stmt pg_statements[STATEMENTS + 1] = {
 	    " WHERE id > $1 AND get_bit($2, part) = 1 ORDER BY id LIMIT $3", "LBL" },
 	[ST_PURGE] = { "purge", "WITH d AS (" OLDEST_OF("result", "finished", "id") "),"
 	    " p AS (DELETE FROM push_id WHERE ctid = ANY(ARRAY(SELECT k.ctid FROM d CROSS JOIN LATERAL"
-	    " (SELECT ctid, id FROM push_id WHERE account = d.account AND push_id = d.push_id OFFSET 0) k"
+	    " (SELECT ctid, id FROM push_id WHERE account = coalesce(d.account, '') AND push_id = d.push_id OFFSET 0) k"
 	    " WHERE k.id = d.id))) SELECT count(*) FROM d", "LL" },
 	[ST_PURGE_EARLY] = { "purge_early",
 	    "WITH d AS (" OLDEST_OF("early", "at", "domain, fid") ") SELECT count(*) FROM d", "LL" },

@@ -193,6 +193,16 @@ state_put(struct store *s, struct kept *k)
 	k->has_state = true;
 }
 
+void
+write_moved(struct store *s, const struct row *r)
+{
+	struct kept k = { .row = *r, .new = true };
+
+	queue_put(s, r);
+	if (!as_put(&k))
+		state_put(s, &k);
+}
+
 static void
 finish(struct store *s, const struct kept *k)
 {

@@ -51,6 +51,18 @@ tally_read(struct store *s, uint64_t *batch, struct err *err)
 	return 0;
 }
 
+static int
+turns_look(struct store *s, struct err *err)
+{
+	struct bind b = sql(s, SQL_HAS_TURNS);
+
+	if (sql_row(s, &b, err) == -1)
+		return -1;
+	s->turns = take_int(&b) != 0;
+	sql_end(&b);
+	return 0;
+}
+
 static void
 sqlite_close(struct store **sp, bool for_good)
 {
@@ -69,8 +81,8 @@ sqlite_close(struct store **sp, bool for_good)
 	*sp = NULL;
 }
 
-static struct store *
-sqlite_open(const struct store_conf *conf, struct err *err)
+struct store *
+sqlite_open_any(const struct store_conf *conf, struct err *err)
 {
 	struct store *s = calloc(1, sizeof *s);
 	uint64_t batch;
@@ -82,10 +94,21 @@ sqlite_open(const struct store_conf *conf, struct err *err)
 	}
 	s->lock = -1;
 	if (file_open(s, conf, err) == -1 || sql_prepare(s, err) == -1 ||
-	    tally_read(s, &batch, err) == -1 || meta_read(s, "tag", &tag, err) == -1)
+	    tally_read(s, &batch, err) == -1 || meta_read(s, "tag", &tag, err) == -1 ||
+	    turns_look(s, err) == -1)
 		sqlite_close(&s, true);
 	else
 		s->tag = (uint32_t)tag;
+	return s;
+}
+
+static struct store *
+sqlite_open(const struct store_conf *conf, struct err *err)
+{
+	struct store *s = sqlite_open_any(conf, err);
+
+	if (s != NULL && move_check_sqlite(s, err) == -1)
+		sqlite_close(&s, true);
 	return s;
 }
 

@@ -78,6 +78,12 @@ static const char *const schema_steps[] = {
 
 	"ALTER TABLE q ADD COLUMN tries INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE q ADD COLUMN refused INTEGER NOT NULL DEFAULT 0;",
+
+	/* turn: of a message that came from another store (store_sqlite_move.c); 0: the id says it. */
+	"ALTER TABLE q ADD COLUMN turn INTEGER NOT NULL DEFAULT 0;"
+	"CREATE INDEX q_turn ON q(turn) WHERE turn>0;"
+	"CREATE TABLE moved(state INTEGER NOT NULL, number INTEGER NOT NULL, peer TEXT NOT NULL, at BLOB);"
+	"INSERT INTO moved VALUES(0, 0, '', NULL);",
 };
 enum { SCHEMA_VERSION = sizeof schema_steps / sizeof *schema_steps };
 

@@ -4,6 +4,7 @@
  *   store_sqlite_file.c   the file: whose it is, the lock, schema and its versions, copying
  *   store_sqlite_road.c   the road of a message: put, mark, settle, receipt, cancel, ...
  *   store_sqlite_look.c   reading
+ *   store_sqlite_move.c   a move into it, or out of it
  *   store_sqlite.c        the table of statements, transactions, the driver's table
  *
  * Threads: the store's thread.
@@ -28,7 +29,7 @@ enum sql {
 	SQL_EVIDENCE_DROP_FORMER_FOREIGN, SQL_EVIDENCE_DROP_FORMER,
 	SQL_FOREIGN_PUT, SQL_FOREIGN, SQL_EARLY, SQL_EARLY_PUT, SQL_EARLY_DROP,
 	SQL_NOTICE_PUT, SQL_NOTICE_DONE, SQL_NOTICE_LATER, SQL_NOTICE, SQL_NOTICES,
-	SQL_LINK_BODY, SQL_LOAD, SQL_FLIGHT, SQL_FIND_HOT, SQL_FIND_RESULT, SQL_FIND_INBOX, SQL_FIND_PUSH_ID,
+	SQL_LINK_BODY, SQL_LOAD, SQL_LOAD_TURNS, SQL_HAS_TURNS, SQL_FLIGHT, SQL_FIND_HOT, SQL_FIND_RESULT, SQL_FIND_INBOX, SQL_FIND_PUSH_ID,
 	SQL_MSISDN_BLOCK, SQL_MSISDN_IN_BLOCK,
 	SQL_PURGE_LOOK, SQL_PURGE_RESULT, SQL_PURGE_MSISDN, SQL_PURGE_PUSH_ID, SQL_PURGE_EARLY,
 	SQL_COUNT
@@ -55,6 +56,7 @@ struct store {
 	struct store_counts committed;
 	uint64_t	 inbox, committed_inbox;	/* rows of it: mostly none, then nobody looks */
 	struct finish_run run;		/* of the open transaction */
+	bool		 turns;		/* there may be messages with a turn of their own */
 	struct store_parts owned;
 	uint64_t	*fresh;		/* order keys of this round's news */
 	unsigned	 fresh_count, fresh_room;
@@ -146,6 +148,16 @@ int	sql_fault(sqlite3 *, int rc, const char *what, struct err *);
 int	meta_read(struct store *, const char *key, int64_t *value, struct err *);	/* 1, 0, -1 */
 int	meta_write(struct store *, const char *key, int64_t value, struct err *);
 
+/* Whatever a move made of it. */
+struct store *sqlite_open_any(const struct store_conf *, struct err *);
+/* Runs it, where a prepared statement would be too much. */
+int	sql_text(struct store *, const char *text, struct err *);
+
+/* --- store_sqlite_move.c --- */
+
+/* -1: it was moved away, or not all of it has come yet; err says what to do. */
+int	move_check_sqlite(struct store *, struct err *);
+
 /* --- store_sqlite_file.c --- */
 
 int	file_open(struct store *, const struct store_conf *, struct err *);	/* path, lock, db */
@@ -183,6 +195,8 @@ void	road_notice_later(struct store *, uint64_t id, uint64_t order_key, uint16_t
 	    struct store_done *);
 int	road_news(struct store *, const struct store_parts *, unsigned most, store_news_fn *, void *arg,
 	    unsigned *seen, struct err *);
+uint64_t *road_count(struct store *, enum store_state);	/* what a state counts as; FINISHED: NULL */
+int	road_notice_put(struct store *, const struct store_notice *, struct err *);
 int	road_purge(struct store *, wall_t before, unsigned most, unsigned *gone, struct err *);
 
 /* --- store_sqlite_look.c --- */

@@ -33,34 +33,59 @@ index_take(struct bind *b, struct store_index *x)
 
 typedef bool index_want_fn(const struct store_index *, wall_t now);	/* state, pending, expires */
 
+struct scan {
+	const struct store_parts *parts;
+	struct store_cursor *at;
+	unsigned	 most, seen;
+	index_want_fn	*want;
+	wall_t		 now;
+	store_index_fn	*show;
+	void		*arg;
+};
+
 static int
-index_scan(struct store *s, const struct store_parts *parts, struct store_cursor *c, unsigned most,
-    index_want_fn *want, wall_t now, store_index_fn *show, void *arg, struct err *err)
+index_page(struct store *s, enum sql which, struct scan *scan, struct err *err)
 {
-	struct bind b = sql(s, SQL_LOAD);
+	struct bind b = sql(s, which);
+	uint64_t *at = which == SQL_LOAD ? &scan->at->a : &scan->at->b, turn;
 	struct store_index x;
-	unsigned flags, seen = 0;
+	unsigned flags;
 	int more;
 
-	if (run_settled(s, err) == -1)
-		return -1;
-	bind_int(&b, (int64_t)c->a);
-	bind_int(&b, most);
+	bind_int(&b, (int64_t)*at);
+	bind_int(&b, scan->most - scan->seen);
 	while ((more = sql_row(s, &b, err)) == 1) {
-		seen++;
-		x.id = c->a = (uint64_t)take_int(&b);
+		scan->seen++;
+		turn = (uint64_t)take_int(&b);
+		x.id = (uint64_t)take_int(&b);
+		*at = which == SQL_LOAD ? x.id : turn;
+		if (which == SQL_LOAD && turn != 0)
+			continue;
 		x.order_key = (uint64_t)take_int(&b);
 		x.state = (enum store_state)take_int(&b);
 		flags = (unsigned)take_int(&b);
 		x.pending = x.state == STATE_AWAITING && (flags & HOT_TO_TELL) == HOT_TO_TELL;
 		x.expires = take_int(&b);
-		if (!parts_has(parts, store_part(x.order_key)) || !want(&x, now))
+		if (!parts_has(scan->parts, store_part(x.order_key)) || !scan->want(&x, scan->now))
 			continue;
 		index_take(&b, &x);
-		show(arg, &x);
+		scan->show(scan->arg, &x);
 	}
-	c->end = seen < most;
 	return more;
+}
+
+/* Those that came from another store come first, in the order that they had there; then ids tell. */
+static int
+index_scan(struct store *s, struct scan scan, struct err *err)
+{
+	if (run_settled(s, err) == -1)
+		return -1;
+	if (s->turns && scan.at->a == 0 && index_page(s, SQL_LOAD_TURNS, &scan, err) == -1)
+		return -1;
+	if (scan.seen < scan.most && index_page(s, SQL_LOAD, &scan, err) == -1)
+		return -1;
+	scan.at->end = scan.seen < scan.most;
+	return 0;
 }
 
 static bool
@@ -88,21 +113,21 @@ int
 look_load(struct store *s, const struct store_parts *parts, struct store_cursor *c, unsigned most,
     store_index_fn *show, void *arg, struct err *err)
 {
-	return index_scan(s, parts, c, most, want_scheduled, 0, show, arg, err);
+	return index_scan(s, (struct scan){ parts, c, most, 0, want_scheduled, 0, show, arg }, err);
 }
 
 int
 look_overdue(struct store *s, const struct store_parts *parts, struct store_cursor *c, unsigned most,
     wall_t now, store_index_fn *show, void *arg, struct err *err)
 {
-	return index_scan(s, parts, c, most, want_overdue, now, show, arg, err);
+	return index_scan(s, (struct scan){ parts, c, most, 0, want_overdue, now, show, arg }, err);
 }
 
 int
 look_held(struct store *s, const struct store_parts *parts, struct store_cursor *c, unsigned most,
     store_index_fn *show, void *arg, struct err *err)
 {
-	return index_scan(s, parts, c, most, want_held, 0, show, arg, err);
+	return index_scan(s, (struct scan){ parts, c, most, 0, want_held, 0, show, arg }, err);
 }
 
 static void

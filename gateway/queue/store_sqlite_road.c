@@ -26,8 +26,8 @@ struct hot {				/* of q, what decides */
 
 /* --- counting: what a state counts as --- */
 
-static uint64_t *
-count_of(struct store *s, enum store_state state)
+uint64_t *
+road_count(struct store *s, enum store_state state)
 {
 	switch (state) {
 	case STATE_WAITING:
@@ -49,7 +49,7 @@ count_of(struct store *s, enum store_state state)
 static void
 count_move(struct store *s, enum store_state from, enum store_state to)
 {
-	uint64_t *minus = count_of(s, from), *plus = count_of(s, to);
+	uint64_t *minus = road_count(s, from), *plus = road_count(s, to);
 
 	if (minus != NULL)
 		--*minus;
@@ -151,7 +151,7 @@ hot_put(struct store *s, const struct store_row *row, struct err *err)
 	bind_text(&b, mark->link);
 	if (sql_run(s, &b, err) == -1)
 		return -1;
-	++*count_of(s, state);
+	++*road_count(s, state);
 	return 0;
 }
 
@@ -519,8 +519,8 @@ evidence_drop_former(struct store *s, uint64_t id, uint16_t attempt, struct err 
 
 /* --- settle --- */
 
-static int
-notice_put(struct store *s, const struct store_notice *n, struct err *err)
+int
+road_notice_put(struct store *s, const struct store_notice *n, struct err *err)
 {
 	struct bind b = sql(s, SQL_NOTICE_PUT);
 
@@ -625,7 +625,7 @@ hot_settled(struct store *s, const struct store_settlement *st, struct store_joi
 	rc = st->state == STATE_FINISHED ? hot_finish(s, &h, st, err) :
 	    settle_open(s, &h, st, joined, err);
 	for (unsigned i = 0; rc == 0 && i < st->notice_count; i++)
-		rc = notice_put(s, &st->notices[i], err);
+		rc = road_notice_put(s, &st->notices[i], err);
 	return rc == 0 ? STORE_OK : STORE_FAILED;
 }
 

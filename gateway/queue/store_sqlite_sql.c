@@ -14,6 +14,8 @@
 
 #define HOT_COLUMNS "key, state, flags, attempt, ref, segs, klass, t, due, expires, accepted, " \
 	"msisdn, account, push_id, smsc, grp, link"
+#define LOAD_COLUMNS "turn, id, key, state, flags, expires, klass, attempt, ref, tries, due, accepted, t, " \
+	"refused, msisdn, account, smsc, grp, link"
 
 static const char *const sql_texts[SQL_COUNT] = {
 	[SQL_BEGIN] = "BEGIN IMMEDIATE",
@@ -86,8 +88,9 @@ static const char *const sql_texts[SQL_COUNT] = {
 	    "ORDER BY id LIMIT ?2",
 
 	[SQL_LINK_BODY] = "SELECT link, body FROM q JOIN m ON m.id=q.id WHERE q.id=?1",
-	[SQL_LOAD] = "SELECT id, key, state, flags, expires, klass, attempt, ref, tries, due, accepted, t, "
-	    "refused, msisdn, account, smsc, grp, link FROM q WHERE id>?1 ORDER BY id LIMIT ?2",
+	[SQL_LOAD] = "SELECT " LOAD_COLUMNS " FROM q WHERE id>?1 ORDER BY id LIMIT ?2",
+	[SQL_LOAD_TURNS] = "SELECT " LOAD_COLUMNS " FROM q WHERE turn>0 AND turn>?1 ORDER BY turn LIMIT ?2",
+	[SQL_HAS_TURNS] = "SELECT EXISTS(SELECT 1 FROM q WHERE turn>0)",
 	[SQL_FLIGHT] = "SELECT state, flags, attempt, ref, segs, link, body FROM q JOIN m ON m.id=q.id "
 	    "WHERE q.id=?1",
 	[SQL_FIND_HOT] = "SELECT key, msisdn, account, push_id, link, attempt, accepted, expires, "
@@ -203,4 +206,16 @@ meta_write(struct store *s, const char *key, int64_t value, struct err *err)
 	bind_text(&b, text_of(key));
 	bind_int(&b, value);
 	return sql_run(s, &b, err);
+}
+
+int
+sql_text(struct store *s, const char *text, struct err *err)
+{
+	int rc = s->fallen ? SQLITE_ABORT : sqlite3_exec(s->db, text, NULL, NULL, NULL);
+
+	if (rc == SQLITE_OK)
+		return 0;
+	sql_fault(s->db, rc, s->path, err);
+	s->fallen |= s->open && sqlite3_get_autocommit(s->db);
+	return -1;
 }

@@ -75,7 +75,7 @@ class Node(Kantele):
                          store=store_group(conninfo, name, lease), **parts)
 
     def start(self, ready=True):
-        name = self.name
+        name, self.history = self.name, getattr(self, "history", []) + getattr(self, "lines", [])
         super().start(ready)
         self.name = name
 
@@ -164,6 +164,20 @@ class Scene:
 
     def sql(self, text):
         return self.pg.psql(text, self.database)
+
+    def save(self):
+        """What is known after a failure: logs, and the small tables. Returns the folder."""
+        for node in self.nodes:
+            (self.folder / f"{node.name}.log").write_text("\n".join(node.history + node.lines) + "\n")
+            if node.wires is not None:
+                (self.folder / f"{node.name}.wires").write_text("\n".join(node.wires.out + node.wires.lines) + "\n")
+        for table in ("node", "fence", "part"):
+            try:
+                rows = self.sql(f"SELECT * FROM kantele.{table} ORDER BY 1")
+            except pgcluster.PgError as e:
+                rows = str(e)
+            (self.folder / f"{table}.txt").write_text(rows + "\n")
+        return self.folder
 
     def end(self):
         """A clean stop of everything; says what it had to say against it."""

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """PostgreSQL for tests: a server of our own, alone or with standbys that replicate synchronously.
 
-    pgcluster.py start DIR [--standbys N]    prints how to reach it (conninfo); it runs until
+    pgcluster.py start DIR [--standbys N]    prints the conninfo of a database in it; it runs until
     pgcluster.py stop DIR
 
 As a module: see Cluster. The programs are Debian's; the cluster that Debian's package makes is not touched.
@@ -435,7 +435,8 @@ def main():
                 raise PgError(f"{said.folder} is not empty")
             cluster = Cluster(said.standbys, said.folder, said.fsync, attached=False)
             atexit.unregister(cluster.stop)
-            print(cluster.conninfo())
+            cluster.psql("CREATE DATABASE kantele OWNER kantele")
+            print(cluster.conninfo("kantele"))
         else:
             cluster = Cluster.at(said.folder)
             cluster.stop()

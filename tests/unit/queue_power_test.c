@@ -715,6 +715,7 @@ test_a_lying_disk_is_found_out(void **state)
  * store_sqlite_file.c but the first. */
 static const char *const undone[] = {
 	"ALTER TABLE q DROP COLUMN tries; ALTER TABLE q DROP COLUMN refused",
+	"DROP INDEX q_turn; ALTER TABLE q DROP COLUMN turn; DROP TABLE moved",
 };
 enum { NEWEST = sizeof undone / sizeof *undone + 1 };
 

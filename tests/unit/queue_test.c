@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include <inttypes.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -36,6 +37,7 @@ static struct {
 	atomic_int	 fault;
 	atomic_int	 open_fails;	/* how often from now on */
 	atomic_int	 begins, commits, flushes;
+	atomic_bool	 broken;	/* nothing goes, until a begin goes well: as with a connection */
 	bool		 keep;		/* a close is not the end */
 } faulty;
 
@@ -75,6 +77,7 @@ faulty_begin(struct store *s, uint64_t batch, struct err *err)
 	faulty.begins++;
 	if (faulty.fault == FAULT_BEGIN || faulty.fault == FAULT_AWAY)
 		return disk_full(err);
+	faulty.broken = false;
 	return faulty.inner->begin(s, batch, err);
 }
 
@@ -84,6 +87,8 @@ faulty_flush(struct store *s, struct err *err)
 	faulty.flushes++;
 	if (faulty.fault == FAULT_AWAY)
 		return disk_full(err);
+	if (faulty.broken)
+		return err_set(err, ERR_STORE, "store: no connection");
 	return faulty.inner->flush(s, err);
 }
 
@@ -381,6 +386,7 @@ teardown(void **state)
 	pid_t child;
 
 	faulty.fault = FAULT_NONE;
+	faulty.broken = false;
 	faulty.open_fails = 0;
 	queue_close(&f->queue);
 	faulty.inner->close(&faulty.stash, true);
@@ -1137,6 +1143,55 @@ test_disk_full(void **state)
 }
 
 static void
+time_is_up(void *arg)
+{
+	loop_stop(((struct fixture *)arg)->loop);
+}
+
+static void
+run_for(struct fixture *f, int64_t ms)
+{
+	struct timer *t = timer_new(f->loop, time_is_up, f);
+
+	f->wanted = UINT_MAX;
+	timer_set(t, ms);
+	loop_run(f->loop);
+	timer_free(&t);
+}
+
+static void
+look_again(void *arg)
+{
+	struct fixture *f = arg;
+
+	queue_flight(f->queue, 1, key_of("+1"), on_flight, f);
+}
+
+/* Whoever goes on asking what cannot be read either does not put the recovery off. */
+static void
+test_reads_fail_too(void **state)
+{
+	struct fixture *f = *state;
+	struct timer *asks = timer_new(f->loop, look_again, f);
+	uint64_t id = submit_and_wait(f, "+1", NULL);
+
+	faulty.fault = FAULT_BEGIN;
+	faulty.broken = true;
+	submit(f, "+2", NULL);
+	wait_for(f, 1);
+	assert_true(f->failed);
+	queue_flight(f->queue, id, key_of("+1"), on_flight, f);
+	timer_set(asks, 600);			/* of the second until the next try */
+	run_for(f, 300);
+	assert_int_equal(f->waited, 0);
+	faulty.fault = FAULT_NONE;
+	wait_for(f, 2);
+	assert_false(f->failed);
+	assert_int_equal(f->recoveries, 1);
+	timer_free(&asks);
+}
+
+static void
 test_commit_not_done(void **state)
 {
 	struct fixture *f = *state;
@@ -1382,6 +1437,7 @@ static const struct {
 	T(test_push_id_as_given), T(test_cancel), T(test_replace), T(test_rules_are_not_trouble),
 	T(test_receipts_and_notices), T(test_ids_do_not_run_out), T(test_close_writes_what_waits),
 	T(test_load), T(test_overdue_goes_round), T(test_purge), T(test_backup), T(test_disk_full),
+	T(test_reads_fail_too),
 	T(test_commit_not_done), T(test_commit_unknown_but_done), T(test_commit_unknown_and_not_done),
 	T(test_in_doubt_until_the_store_is_back), T(test_close_in_trouble), T(test_load_survives_trouble), T(test_store_away),
 	T(test_no_room),

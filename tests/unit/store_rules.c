@@ -30,7 +30,7 @@ static const char *const rules[] = {
 	"SELECT count(*) FROM x WHERE id NOT IN (SELECT id FROM q UNION SELECT id FROM r)",
 	"SELECT count(*) FROM (SELECT id, account, push_id FROM q UNION SELECT id, account, push_id "
 	    "FROM r UNION SELECT id, account, push_id FROM i) AS w WHERE push_id IS NOT NULL AND "
-	    "NOT EXISTS(SELECT 1 FROM p WHERE p.id=w.id AND p.account=w.account AND "
+	    "NOT EXISTS(SELECT 1 FROM p WHERE p.id=w.id AND p.account=coalesce(w.account, '') AND "
 	    "p.push_id=w.push_id)",
 	"SELECT count(*) FROM p WHERE id NOT IN (SELECT id FROM q UNION SELECT id FROM r UNION "
 	    "SELECT id FROM i)",

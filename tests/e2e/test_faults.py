@@ -249,7 +249,7 @@ def full():
         scene.load.papers += first.papers
         until(lambda: accepted_count(scene.load) > accepted_count(first) + 50, "traffic", 20)
         ballast = folder / "ballast"
-        with open(ballast, "wb") as out:        # take all the room there is
+        with open(ballast, "wb", buffering=0) as out:    # take all the room there is
             try:
                 while True:
                     out.write(b"x" * 65536)

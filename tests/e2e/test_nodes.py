@@ -112,6 +112,7 @@ def leaves():
     check(time.monotonic() - started < 15, "before the lease of 60 s")
     ids.update(submitted(scene))
     all_told(scene, ids)
+    until(lambda: sum(map(len, arrived(scene).values())) >= 2 * len(NUMBERS), "the record of all")
     same({n: len(t) for n, t in arrived(scene).items()}, {n: 2 for n in NUMBERS}, "each once: a clean stop doubles nothing")
     gone.start()
     scene.nodes.append(gone)
@@ -255,6 +256,8 @@ def standby():
     """a standby takes no writes: clear words, and it serves when the standby is promoted"""
     scene = Scene(nodes=0, standbys=1)
     behind = scene.pg.standbys[0]
+    until(lambda: behind.psql(f"SELECT count(*) FROM pg_database WHERE datname = '{scene.database}'") == "1",
+          "the database reaches the standby")
     for attrs in ("read-write", None):      # libpq finds it out, or the server does
         node = starting(scene, scene.pg.conninfo(scene.database, servers=[behind], target_session_attrs=attrs))
         node.line(r"the store is away.*takes no writes.*target_session_attrs=read-write")

@@ -60,16 +60,17 @@ def unit_names():
     return sorted(p.stem for p in (TOP / "tests/unit").glob("*_test.c"))
 
 
-def database(name):
-    """A fresh one for a unit test that wants one: the environment's part."""
-    if server is None or "pg_fresh.h" not in (TOP / "tests/unit" / f"{name}.c").read_text():
+def database(test):
+    """A fresh one for a test that wants one: the environment's part."""
+    if server is None or not re.search(r"pg_fresh\.h|KANTELE_PG", test.read_text()):
         return {}
     return {"KANTELE_PG": server.conninfo(server.createdb())}
 
 
 def run_unit(folder, name):
     """One cmocka program: (tests passed, tests failed, output)."""
-    environment = dict(os.environ, **database(name), KANTELE_SRC=str(TOP), KANTELE=str(TOP / folder / "kantele"),
+    environment = dict(os.environ, **database(TOP / "tests/unit" / f"{name}.c"), KANTELE_SRC=str(TOP),
+                       KANTELE=str(TOP / folder / "kantele"),
                        ASAN_OPTIONS="detect_leaks=1:abort_on_error=0", TSAN_OPTIONS="halt_on_error=1",
                        UBSAN_OPTIONS="print_stacktrace=1")
     try:
@@ -109,7 +110,7 @@ def e2e(folder):
     for script in sorted((TOP / "tests/e2e").glob("test_*.py")):
         if ONLY and ONLY not in script.stem:
             continue
-        environment = dict(os.environ, KANTELE=str(TOP / folder / "kantele"), KANTELE_SRC=str(TOP),
+        environment = dict(os.environ, **database(script), KANTELE=str(TOP / folder / "kantele"), KANTELE_SRC=str(TOP),
                            KANTELE_PLAIN=str(TOP / "build/kantele"),
                            ASAN_OPTIONS="detect_leaks=1:abort_on_error=0:log_path=stderr")
         started = time.monotonic()

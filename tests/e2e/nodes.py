@@ -171,9 +171,9 @@ class Scene:
             (self.folder / f"{node.name}.log").write_text("\n".join(node.history + node.lines) + "\n")
             if node.wires is not None:
                 (self.folder / f"{node.name}.wires").write_text("\n".join(node.wires.out + node.wires.lines) + "\n")
-        for table in ("node", "fence", "part"):
+        for table in ("node", "fence", "part", "queue", "state", "inbox", "send"):
             try:
-                rows = self.sql(f"SELECT * FROM kantele.{table} ORDER BY 1")
+                rows = self.sql(f"SELECT * FROM kantele.{table} ORDER BY 1 LIMIT 20000")
             except pgcluster.PgError as e:
                 rows = str(e)
             (self.folder / f"{table}.txt").write_text(rows + "\n")

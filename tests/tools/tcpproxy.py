@@ -6,8 +6,9 @@ input and answers each with the same line:
 
     go       what comes on one side leaves on the other (so it begins)
     stall    nothing goes through, connections stay: a network that swallows packets
-    cut      all connections are reset, new ones as well: a network that refuses
+    cut      all connections are reset, and nobody listens: a network that refuses
 
+Nor does anybody listen where the other end does not: libpq tries the next host then, and only then.
 It ends with its standard input.
 """
 import os
@@ -17,13 +18,15 @@ import struct
 import sys
 
 PIECE = 256 * 1024
+LOOK_S = 0.02           # how often it is looked whether the other end listens again
 
 
 class Pair:
     """Two sockets, and what is still to be written to each."""
 
-    def __init__(self, near, far):
+    def __init__(self, near, far, wire):
         self.socks = near, far
+        self.wire = wire
         self.left = {near: b"", far: b""}
         self.ended = set()          # has sent its last octet
 
@@ -31,20 +34,56 @@ class Pair:
         return self.socks[1] if sock is self.socks[0] else self.socks[0]
 
 
+class Wire:
+    """A port here, the port that it leads to; the listener is there while that one can be reached."""
+
+    def __init__(self, to):
+        self.to, self.port, self.listener = to, 0, None
+
+    def reach(self):
+        """A connection to the other end; None: it refuses."""
+        try:
+            return socket.create_connection(("127.0.0.1", self.to), 2)
+        except OSError:
+            return None
+
+    def listen(self):
+        self.listener = socket.create_server(("127.0.0.1", self.port), backlog=64)
+        self.listener.setblocking(False)
+        self.port = self.listener.getsockname()[1]
+
+
 class Proxy:
     def __init__(self, ports):
         self.selector = selectors.DefaultSelector()
         self.pairs = set()
         self.mode = "go"
-        self.listeners = {}
-        for port in ports:
-            s = socket.create_server(("127.0.0.1", 0), backlog=64)
-            s.setblocking(False)
-            self.listeners[s] = port
-            self.selector.register(s, selectors.EVENT_READ, self.come)
+        self.wires = [Wire(port) for port in ports]
+        for wire in self.wires:
+            self.open(wire)
 
-    def ports(self):
-        return [s.getsockname()[1] for s in self.listeners]
+    # --- listeners ---
+
+    def open(self, wire):
+        if wire.listener is None:
+            wire.listen()
+            self.selector.register(wire.listener, selectors.EVENT_READ, lambda s, _, w=wire: self.come(w))
+
+    def close(self, wire):
+        if wire.listener is not None:
+            if self.selector.get_map().get(wire.listener) is not None:
+                self.selector.unregister(wire.listener)
+            wire.listener.close()
+            wire.listener = None
+
+    def look(self):
+        """Who listens again?"""
+        for wire in self.wires:
+            if wire.listener is None and self.mode == "go":
+                far = wire.reach()
+                if far is not None:
+                    far.close()
+                    self.open(wire)
 
     # --- connections ---
 
@@ -53,20 +92,19 @@ class Proxy:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         sock.close()
 
-    def come(self, listener, _):
-        try:
-            near = listener.accept()[0]
-        except OSError:
-            return
-        if self.mode == "cut":
-            self.reset(near)
+    def come(self, wire):
+        if wire.listener is None:
             return
         try:
-            far = socket.create_connection(("127.0.0.1", self.listeners[listener]), 2)
+            near = wire.listener.accept()[0]
         except OSError:
-            self.reset(near)
             return
-        pair = Pair(near, far)
+        far = wire.reach()
+        if far is None:
+            self.reset(near)
+            self.close(wire)
+            return
+        pair = Pair(near, far, wire)
         self.pairs.add(pair)
         for s in pair.socks:
             s.setblocking(False)
@@ -99,6 +137,12 @@ class Proxy:
                 self.reset(s)
             else:
                 s.close()
+        if self.mode == "go" and pair.wire.listener is not None:
+            far = pair.wire.reach()         # did it end because nobody is there any more?
+            if far is None:
+                self.close(pair.wire)
+            else:
+                far.close()
 
     def serve(self, pair, sock, what):
         if pair not in self.pairs:
@@ -142,20 +186,21 @@ class Proxy:
                 self.end(pair)
             else:
                 self.watch(pair)
-        for s in self.listeners:        # while it stalls, nobody answers those who come
-            known = self.selector.get_map().get(s)
-            if mode == "stall" and known is not None:
-                self.selector.unregister(s)
-            elif mode != "stall" and known is None:
-                self.selector.register(s, selectors.EVENT_READ, self.come)
+        for wire in self.wires:
+            if mode == "stall" and wire.listener is not None:       # nobody answers those who come
+                self.selector.unregister(wire.listener)
+            elif mode == "cut" or wire.listener is not None:        # whoever came meanwhile is reset with it
+                self.close(wire)
+        self.look()
         print(mode, flush=True)
 
     def run(self):
         asked = b""
         self.selector.register(sys.stdin.fileno(), selectors.EVENT_READ, None)
-        print(*self.ports(), flush=True)
+        print(*[wire.port for wire in self.wires], flush=True)
         while True:
-            for key, what in self.selector.select():
+            self.look()
+            for key, what in self.selector.select(LOOK_S):
                 if key.data is not None:
                     key.data(key.fileobj, what)
                     continue

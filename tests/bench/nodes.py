@@ -10,9 +10,11 @@ Prints rates and CPU seconds per 10,000 messages of each kind of process.
 """
 import argparse
 import pathlib
+import re
 import subprocess
 import sys
 import time
+import urllib.request
 
 import run as bench
 
@@ -53,8 +55,16 @@ class Nodes(bench.Run):
         for ports in self.doors:
             bench.until(lambda: bench.listens(ports["sendsms"]), "a node")
         bench.until(lambda: self.counted().get("binds", 0) >= self.count, "the binds")
-        if self.count > 1:
-            time.sleep(3)       # partitions find their owners
+        bench.until(self.shared, "all partitions to have owners")
+
+    def shared(self):
+        """Each node has a share, and together they own all (a SQLite node says nothing of that)."""
+        if self.cluster is None:
+            return True
+        url = f"http://127.0.0.1:{self.doors[0]['admin']}/status?password=bench"
+        with urllib.request.urlopen(url) as answer:
+            shares = [int(n) for n in re.findall(r"alive, .*?(\d+) partitions", answer.read().decode())]
+        return len(shares) == self.count and sum(shares) == 256 and min(shares) > 0
 
     def end(self):
         if self.over is None:

@@ -264,6 +264,7 @@ struct nodes {
 	struct store_parts scanning;	/* some load of them is under way */
 	struct store_parts leaving;	/* out of the owner's hands, not released yet */
 	struct store_parts releasing;
+	struct store_parts moved;	/* claimed or released since the look under way began: it may not know */
 	struct timer	*tick, *leave, *poll;
 	uint64_t	 polled;	/* stats.batches at the last poll */
 	char		*status, *mode;	/* for the next look */

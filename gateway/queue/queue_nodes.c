@@ -105,6 +105,7 @@ nodes_tell_claim(struct queue *q, struct op *op)
 	if (start_fails(q, op))
 		return;
 	q->nodes.claiming = false;
+	parts_add(&q->nodes.moved, got);
 	if (!parts_none(got)) {
 		parts_add(&q->loading, got);
 		if (q->owner->come != NULL)
@@ -190,6 +191,7 @@ nodes_tell_release(struct queue *q, struct op *op)
 	if (start_fails(q, op))
 		return;
 	parts_cut(&q->nodes.releasing, &op->u.parts);
+	parts_add(&q->nodes.moved, &op->u.parts);
 	op_free(q, op);
 }
 
@@ -290,9 +292,21 @@ compare(struct queue *q, const struct store_members *m)
 
 	for (unsigned i = 0; i < STORE_PARTITIONS; i++)
 		if ((parts_has(&q->owned, i) || parts_has(&q->loading, i) || parts_has(&q->nodes.leaving, i)) &&
-		    (!m->alive || m->owner[i] != me))
+		    (!m->alive || (m->owner[i] != me && !parts_has(&q->nodes.moved, i))))
 			parts_set(&gone, i, true);
 	lose(q, &gone);
+}
+
+/* Ours by the store's lights, and not by our own: a claim whose answer was lost, say. Nobody else takes them. */
+static void
+forgotten(struct queue *q, const struct store_members *m, struct store_parts *claim)
+{
+	uint16_t me = (uint16_t)(q->writer.conf.again - 1);
+
+	for (unsigned i = 0; i < STORE_PARTITIONS; i++)
+		if (m->owner[i] == me && !parts_has(&q->owned, i) && !parts_has(&q->loading, i) &&
+		    !parts_has(&q->nodes.leaving, i) && !parts_has(&q->nodes.moved, i))
+			parts_set(claim, i, true);
 }
 
 static void
@@ -306,8 +320,10 @@ balance(struct queue *q, const struct store_members *m)
 		if (m->peers[i].alive && !m->peers[i].leaving)
 			nodes[count++] = m->peers[i].node;
 	balance_moves((uint16_t)(q->writer.conf.again - 1), nodes, count, m->owner, &b);
+	forgotten(q, m, &b.claim);
 	parts_cut(&b.claim, &q->nodes.scanning);
 	parts_cut(&b.claim, &q->nodes.releasing);
+	parts_cut(&b.claim, &q->nodes.moved);
 	if (!parts_none(&b.claim) && !q->nodes.claiming && !q->trouble)
 		claim(q, &b.claim);
 	if (!parts_none(&b.give) && parts_none(&q->nodes.leaving) && parts_none(&q->nodes.releasing))
@@ -356,6 +372,7 @@ keep_now(struct queue *q)
 	if (q->nodes.keeping || q->closing)
 		return;
 	q->nodes.keeping = true;
+	q->nodes.moved = (struct store_parts){ { 0 } };
 	err_clear(&k->err);
 	if (q->nodes.status != NULL) {
 		free(k->status);

@@ -58,7 +58,46 @@ cold_keep(struct store_keeper *k, const struct store_self *self, struct store_me
 	return under->keep(k, self, m, err);
 }
 
-static struct store_driver cold;	/* `under`, but for these two */
+/* A look that is slow: its picture is of before a claim that is told before it. */
+static atomic_bool slow_looks;
+static atomic_uint claims_begun, claims_done, pictures;
+
+static void
+await_more(atomic_uint *count, unsigned than)
+{
+	for (unsigned ms = 0; ms < 2000 && atomic_load(count) == than; ms++)
+		usleep(1000);
+}
+
+static int
+slow_keep(struct store_keeper *k, const struct store_self *self, struct store_members *m, struct err *err)
+{
+	int rc = cold_keep(k, self, m, err);
+	unsigned done = atomic_load(&claims_done);
+
+	if (atomic_load(&slow_looks) && atomic_load(&claims_begun) > done) {
+		atomic_fetch_add(&pictures, 1);
+		await_more(&claims_done, done);
+		usleep(50000);		/* the loop hears of the claim meanwhile */
+	}
+	return rc;
+}
+
+static int
+slow_claim(struct store *s, const struct store_parts *wanted, struct store_parts *got, struct err *err)
+{
+	unsigned before = atomic_load(&pictures);
+	int rc;
+
+	atomic_fetch_add(&claims_begun, 1);
+	if (atomic_load(&slow_looks))
+		await_more(&pictures, before);
+	rc = under->claim(s, wanted, got, err);
+	atomic_fetch_add(&claims_done, 1);
+	return rc;
+}
+
+static struct store_driver cold;	/* `under`, but for these three */
 
 /* --- the nodes ----------------------------------------------------------------------------- */
 
@@ -269,8 +308,12 @@ setup(void **state)
 		pg_fresh();
 	cold = *under;
 	cold.keeper_open = cold_open;
-	cold.keep = cold_keep;
+	cold.keep = slow_keep;
+	cold.claim = slow_claim;
 	atomic_store(&keeper_count, 0);
+	atomic_store(&slow_looks, false);
+	atomic_store(&claims_begun, 0);
+	atomic_store(&claims_done, 0);
 	for (unsigned i = 0; i < NODES; i++)
 		atomic_store(&frozen[i], false);
 	snprintf(store_name, sizeof store_name, "dispatch-%d-%u", (int)getpid(), serial++);
@@ -857,6 +900,23 @@ a_mode_is_for_all(void **state)
 	UNTIL(strcmp(nodes[2].mode, "1 suspended") == 0);
 }
 
+/* A picture that is older than a claim takes nothing away again, for good least of all. */
+static void
+a_look_from_before_a_claim(void **state)
+{
+	(void)state;
+	atomic_store(&slow_looks, true);
+	node_open(0, LINK);
+	up("a");
+	UNTIL(atomic_load(&claims_done) > 0);
+	submit(0, &(struct want){ .to = "+358401", .text = "1" });
+	UNTIL(sent_count == 1);
+	atomic_store(&slow_looks, false);
+	submit(0, &(struct want){ .to = "+358402", .text = "2" });
+	UNTIL(sent_count == 2 && owned_by(0) == STORE_PARTITIONS);
+	assert_int_equal(atomic_load(&claims_done), 1);
+}
+
 #define T(fn)	{ #fn, fn }
 static const struct {
 	const char	*name;
@@ -873,6 +933,7 @@ static const struct {
 	T(any_node_cancels_and_replaces),
 	T(any_node_decides_what_is_held),
 	T(a_mode_is_for_all),
+	T(a_look_from_before_a_claim),
 };
 
 /* The last: where there is a server. */

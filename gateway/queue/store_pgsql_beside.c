@@ -142,6 +142,18 @@ push_get(struct store *s, struct text account, struct text push_id, bool make)
 	return p;
 }
 
+void
+push_put(struct store *s, struct text account, struct text push_id, uint64_t id, unsigned part)
+{
+	struct pg_args *a = args_of(s, ST_PUSH_PUT);
+
+	pg_arg_text(a, 0, account);
+	pg_arg_text(a, 1, push_id);
+	pg_arg(a, 2, foreign_part(account, push_id));
+	pg_arg(a, 3, (int64_t)id);
+	pg_arg(a, 4, part);
+}
+
 /* --- what was read ------------------------------------------------------------------- */
 
 /* What the round changed already is newer. */

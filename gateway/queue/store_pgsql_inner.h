@@ -285,6 +285,7 @@ void	 beside_clear(struct store *);			/* the flush is over */
 void	 beside_free(struct store *);
 struct foreign *foreign_get(struct store *, struct text domain, struct text id, bool make);
 struct early *early_get(struct store *, struct text domain, struct text id, bool make);
+void	 push_put(struct store *, struct text account, struct text push_id, uint64_t id, unsigned part);
 struct push *push_get(struct store *, struct text account, struct text push_id, bool make);
 void	 foreign_read(struct store *, const PGresult *);	/* of ST_FOREIGN */
 void	 early_read(struct store *, const PGresult *);		/* of ST_EARLY */

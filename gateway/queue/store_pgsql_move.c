@@ -625,15 +625,9 @@ mv_begin(struct move_store *m, struct err *err)
 static void
 put_push_id(struct store *s, const struct store_row *in)
 {
-	struct pg_args *a;
-
-	if (in->push_id.at == NULL)
-		return;
-	a = args_of(s, ST_PUSH_PUT);
-	pg_arg_text(a, 0, in->account.at != NULL ? in->account : TEXT(""));
-	pg_arg_text(a, 1, in->push_id);
-	pg_arg(a, 2, (int64_t)in->id);
-	pg_arg(a, 3, store_part(in->order_key));
+	if (in->push_id.at != NULL)
+		push_put(s, in->account.at != NULL ? in->account : TEXT(""), in->push_id, in->id,
+		    store_part(in->order_key));
 }
 
 static void

@@ -87,7 +87,6 @@ need_of_submit(struct store *s, const struct store_submit *sub)
 {
 	for (size_t i = 0; i < sub->n; i++) {
 		const struct store_row *r = &sub->rows[i];
-		struct pg_args *a;
 		struct push *p;
 
 		if (r->push_id.at == NULL)
@@ -97,11 +96,7 @@ need_of_submit(struct store *s, const struct store_submit *sub)
 			continue;
 		p->put = r->id;
 		p->put_part = store_part(r->order_key);
-		a = args_of(s, ST_PUSH_PUT);
-		pg_arg_text(a, 0, p->account);
-		pg_arg_text(a, 1, p->push_id);
-		pg_arg(a, 2, (int64_t)p->put);
-		pg_arg(a, 3, p->put_part);
+		push_put(s, p->account, p->push_id, p->put, p->put_part);
 	}
 }
 

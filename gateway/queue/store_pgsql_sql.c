@@ -164,8 +164,8 @@ const struct pg_stmt pg_statements[STATEMENTS + 1] = {
 	    " FROM unnest($1, $2, $3) u(account, push_id, id) CROSS JOIN LATERAL (SELECT ctid, id FROM push_id"
 	    " WHERE account = u.account AND push_id = u.push_id OFFSET 0) k WHERE k.id = u.id))", "bb8" },
 	/* In one order everywhere: two nodes that want the same wait for each other only one way. */
-	[ST_PUSH_PUT] = { "push_put", "INSERT INTO push_id(account, push_id, id, part)"
-	    " SELECT * FROM unnest($1, $2, $3, $4) ORDER BY 1, 2 ON CONFLICT DO NOTHING RETURNING id", "bb82" },
+	[ST_PUSH_PUT] = { "push_put", "INSERT INTO push_id(account, push_id, ppart, id, part)"
+	    " SELECT * FROM unnest($1, $2, $3, $4, $5) ORDER BY 1, 2 ON CONFLICT DO NOTHING RETURNING id", "bb282" },
 	[ST_BODY_PUT] = { "body_put", "INSERT INTO body(id, part, body) SELECT unnest($1), unnest($2), unnest($3)",
 	    "82b" },
 	[ST_QUEUE_PUT] = { "queue_put", "INSERT INTO queue(id, part, key, pos, accepted, expires, due, marked, ref,"

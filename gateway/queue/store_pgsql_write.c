@@ -240,18 +240,6 @@ changes_write(struct store *s)
 
 /* --- what lies beside them -------------------------------------------------------------- */
 
-static void
-push_args(struct store *s, enum pg_which which, const struct push *p, uint64_t id, unsigned part)
-{
-	struct pg_args *a = args_of(s, which);
-
-	pg_arg_text(a, 0, p->account);
-	pg_arg_text(a, 1, p->push_id);
-	pg_arg(a, 2, (int64_t)id);
-	if (which == ST_PUSH_PUT)
-		pg_arg(a, 3, part);
-}
-
 /* Put for a submission that was not taken; perhaps another one's now. */
 static void
 push_write(struct store *s)
@@ -259,11 +247,16 @@ push_write(struct store *s)
 	const struct push *p = s->push.rows;
 
 	for (size_t i = 0; i < s->push.count; i++) {
+		struct pg_args *a;
+
 		if (p[i].put == 0 || p[i].put == p[i].id)
 			continue;
-		push_args(s, ST_PUSH_CUT, &p[i], p[i].put, p[i].put_part);
+		a = args_of(s, ST_PUSH_CUT);
+		pg_arg_text(a, 0, p[i].account);
+		pg_arg_text(a, 1, p[i].push_id);
+		pg_arg(a, 2, (int64_t)p[i].put);
 		if (p[i].id != 0)
-			push_args(s, ST_PUSH_PUT, &p[i], p[i].id, p[i].part);
+			push_put(s, p[i].account, p[i].push_id, p[i].id, p[i].part);
 	}
 }
 

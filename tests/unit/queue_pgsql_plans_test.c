@@ -221,7 +221,7 @@ static const char *const fill[] = {
 	" SELECT " ID ", g, g, g, g, 0, 1, g %% 256, 2, '+358' FROM " G,
 	"INSERT INTO foreign_id SELECT int4send(g), 'dom', g %% 256, g %% 256, " ID ", 1, 1 FROM " G,
 	"INSERT INTO early SELECT int4send(g), 'dom', g %% 256, 2, g, 'said' FROM " G,
-	"INSERT INTO push_id SELECT 'amy', int4send(g), " ID ", g %% 256 FROM " G,
+	"INSERT INTO push_id SELECT 'amy', int4send(g), g %% 256, " ID ", g %% 256 FROM " G,
 	"INSERT INTO notice SELECT " ID ", g, g, g, g, 0, g %% 256, 'http://x' FROM " G,
 	"INSERT INTO inbox SELECT g %% 256, g, " ID ", g, g %% 4, g, 'data' FROM " G,
 	"INSERT INTO send SELECT g %% 2, " ID ", g %% 256, 1 FROM " G,

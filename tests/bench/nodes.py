@@ -48,7 +48,7 @@ class Nodes(bench.Run):
             folder = self.folder / str(i)
             folder.mkdir()
             config = folder / "bench.conf"
-            config.write_text(bench.KANTELE.format(folder=folder, window=bench.WINDOW, **ports)
+            config.write_text(bench.logged(bench.KANTELE).format(folder=folder, window=bench.WINDOW, **ports)
                               + (STORE.format(conninfo=conninfo) if conninfo else ""))
             config.chmod(0o600)
             self.start(self.options.kantele, "serve", "-c", config, measured=True)

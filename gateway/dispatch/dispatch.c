@@ -263,6 +263,7 @@ on_status(void *arg)
 	json_number(&j, "notices", (int64_t)s.notices);
 	json_number(&j, "oldest", s.oldest);
 	json_number(&j, "sent", (int64_t)s.sms_sent.total);
+	json_number(&j, "maybe-twice", (int64_t)(s.possible_duplicates + s.stranded));
 	far_publish(d->links, d->draining || d->mode == DISPATCH_SUSPENDED, &j);
 	json_close(&j, '}');
 	picture = b.overflow ? NULL : text_dup((struct text){ (const char *)b.data, b.len });

@@ -109,6 +109,8 @@ line_node(struct page *p, const struct store_members *m, const struct store_peer
 		buf_printf(p->out, "%" PRId64 "s", old);
 	else
 		buf_u8(p->out, '-');
+	if (number(says, "maybe-twice") > 0)
+		buf_printf(p->out, ", %" PRId64 " may have gone out twice", number(says, "maybe-twice"));
 	if (n->alive)
 		line_links(p, says);
 	buf_str(p->out, marks[p->form].line);
@@ -153,9 +155,10 @@ xml_node(struct page *p, const struct store_members *m, const struct store_peer 
 	put(p, json_value_text(json_value_get(says, "mode")));
 	buf_printf(p->out, "</mode>\n\t\t<seen-ms>%" PRId64 "</seen-ms>\n\t\t<partitions>%u</partitions>\n"
 	    "\t\t<waiting>%" PRId64 "</waiting>\n\t\t<in-flight>%" PRId64 "</in-flight>\n"
-	    "\t\t<sent>%" PRId64 "</sent>\n\t\t<oldest-s>%" PRId64 "</oldest-s>\n", n->seen_ms,
+	    "\t\t<sent>%" PRId64 "</sent>\n\t\t<maybe-twice>%" PRId64 "</maybe-twice>\n"
+	    "\t\t<oldest-s>%" PRId64 "</oldest-s>\n", n->seen_ms,
 	    owned(m, n->node), number(says, "waiting"), number(says, "in-flight"), number(says, "sent"),
-	    oldest(p, says));
+	    number(says, "maybe-twice"), oldest(p, says));
 	for (size_t i = 0; i < json_value_count(links); i++)
 		xml_link(p, json_value_item(links, i));
 	buf_str(p->out, "\t</node>\n");

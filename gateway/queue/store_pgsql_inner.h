@@ -298,6 +298,7 @@ void	 ops_clear(struct store *);			/* the round is over */
 /* false: it changes nothing. */
 bool	 ops_receipt(struct store *, struct kept *, uint16_t attempt, uint8_t segment,
 	    const struct store_receipt *, struct store_joined *);
+void	 notice_put(struct store *, const struct store_notice *);
 int	 ops_body(struct store *, struct kept *, struct err *);	/* reads it, when it is not here */
 void	 joined_own(struct store *, struct store_joined *);	/* its texts, into s->texts */
 void	 inbox_put(struct store *, unsigned kind, uint64_t id, uint64_t key);	/* s->packed */

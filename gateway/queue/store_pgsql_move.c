@@ -680,22 +680,6 @@ put_early(struct store *s, const struct store_receipt *r, bool put)
 	pg_arg_text(a, 5, r->said);
 }
 
-static void
-put_notice(struct store *s, const struct store_notice *n)
-{
-	struct pg_args *a = args_of(s, ST_NOTICE_PUT);
-
-	pg_arg(a, 0, (int64_t)n->id);
-	pg_arg(a, 1, store_part(n->order_key));
-	pg_arg(a, 2, (int64_t)n->message);
-	pg_arg(a, 3, (int64_t)n->order_key);
-	pg_arg(a, 4, n->due);
-	pg_arg(a, 5, n->until);
-	pg_arg(a, 6, n->tries);
-	pg_arg_text(a, 7, n->url.at != NULL ? n->url : TEXT(""));
-	s->delta[COUNT_NOTICES]++;
-}
-
 static int
 mv_put(struct move_store *m, const struct move_record *r, struct err *err)
 {
@@ -721,7 +705,7 @@ mv_put(struct move_store *m, const struct move_record *r, struct err *err)
 		put_early(s, &r->receipt, r->kind == RECORD_EARLY);
 		break;
 	case RECORD_NOTICE:
-		put_notice(s, &r->notice);
+		notice_put(s, &r->notice);
 	}
 	return 0;
 }

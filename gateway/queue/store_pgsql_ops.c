@@ -437,7 +437,7 @@ apply_mark(struct store *s, struct round_op *op)
 		hand_over(s, &k->row);
 }
 
-static void
+void
 notice_put(struct store *s, const struct store_notice *n)
 {
 	struct pg_args *a = args_of(s, ST_NOTICE_PUT);
